@@ -1,0 +1,7 @@
+//! The built-in kinds: facts (schema, resources), defaults, conversions, printer columns.
+//!
+//! Knows the kinds of Kubernetes 1.36 and nothing of requests or storage.
+
+pub mod facts;
+
+pub use facts::{Resource, Subresource, resources, schema};

@@ -1,0 +1,1 @@
+//! Codecs: JSON, YAML and protobuf, to and from canonical trees and straight from bytes to bytes.

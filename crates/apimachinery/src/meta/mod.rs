@@ -1,0 +1,1 @@
+//! Object metadata: names of kinds and resources, and accessors for `metadata`.

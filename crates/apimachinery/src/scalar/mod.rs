@@ -1,0 +1,1 @@
+//! Scalar types: quantities, times, durations, int-or-string.

@@ -1,0 +1,1 @@
+//! End-to-end tests: an unmodified kubectl against the built server.
