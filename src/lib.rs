@@ -1,1 +1,17 @@
-//! Keelson.
+//! Keelson: a Kubernetes API server with kube-apiserver's wire API, flags and stored bytes.
+//!
+//! The modules follow the way of a request: [`server`] takes the connection, [`filters`] check the request
+//! (with the engines [`authn`] and [`authz`]) and leave their evidence in [`request`] types, [`endpoints`]
+//! negotiate, decode and run the verb, [`registry`] keeps the objects. [`options`] is the command line,
+//! [`bootstrap`] what a fresh cluster holds, [`telemetry`] logs and metrics.
+
+pub mod authn;
+pub mod authz;
+pub mod bootstrap;
+pub mod endpoints;
+pub mod filters;
+pub mod options;
+pub mod registry;
+pub mod request;
+pub mod server;
+pub mod telemetry;

@@ -1,1 +1,1 @@
-fn main() {}
+//! The `kube-apiserver` command.

@@ -1,0 +1,1 @@
+//! The endpoints: negotiation, decoding and the verbs, between the filters and the registry.
