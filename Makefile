@@ -1,0 +1,66 @@
+# `make run` and `make test` do all set-up themselves: they fetch what they need, pinned, and cache it
+# below ~/.cache/keelson.
+
+CACHE := $(HOME)/.cache/keelson
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+DATA_DIR ?= $(CURDIR)/.data
+ETCD := $(CACHE)/bin/etcd
+KUBECTL := $(CACHE)/bin/kubectl
+BINARY := $(CARGO_TARGET_DIR)/release/kube-apiserver
+TOOLS := env KEELSON_ETCD=$(ETCD) KEELSON_KUBECTL=$(KUBECTL)
+
+.PHONY: run test lint bench image e2e test-crash fuzz build system-packages tools cargo-deny
+
+## run: build the server and start it on its embedded store
+run: build
+	$(BINARY) --data-dir=$(DATA_DIR)
+
+build: system-packages
+	cargo build --locked --release --bin kube-apiserver
+
+## test: every test that CI runs, against the embedded store and a real etcd
+test: system-packages tools
+	cargo build --locked --bin kube-apiserver
+	$(TOOLS) cargo test --locked --workspace
+
+## e2e: the heavy suites: kubectl against the release build, the recordings where they are present
+e2e: build tools
+	$(TOOLS) KEELSON_BINARY=$(BINARY) KEELSON_E2E_FULL=1 cargo test --locked --package keelson-e2e -- --nocapture
+
+## test-crash: 200 rounds of kill -9 under load on the embedded store
+test-crash: system-packages
+	KEELSON_CRASH_ROUNDS=200 cargo test --locked --release --package keelson-storage crash -- --nocapture
+
+## lint: formatting, clippy, licences and sources of dependencies; warnings are errors
+lint: system-packages cargo-deny
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	$(CACHE)/cargo/bin/cargo-deny --locked --offline check bans licenses sources
+
+## bench: CPU, throughput, latency and memory of the release build, beside the design's targets
+bench: build tools
+	$(TOOLS) KEELSON_BINARY=$(BINARY) cargo bench --locked --bench apiserver
+
+## fuzz: each fuzz target for FUZZ_SECONDS (needs a nightly toolchain and cargo-fuzz)
+FUZZ_SECONDS ?= 60
+fuzz:
+	cd crates/apimachinery && for target in $$(cargo fuzz list); do \
+	  cargo fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 || exit 1; done
+
+## image: a container image with the release build (needs Docker's engine)
+image:
+	docker build --tag keelson/kube-apiserver:latest .
+
+system-packages:
+	@e2e/tools/system-packages.sh
+
+tools: $(ETCD) $(KUBECTL)
+
+$(ETCD): e2e/tools/go.mod e2e/tools/go.sum
+	e2e/tools/etcd.sh
+
+$(KUBECTL): e2e/tools/kubectl.txt
+	e2e/tools/kubectl.sh $@
+
+cargo-deny:
+	@e2e/tools/cargo-deny.sh
