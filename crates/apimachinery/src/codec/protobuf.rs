@@ -1,0 +1,1 @@
+//! Protobuf, to and from canonical trees.

@@ -1,0 +1,1 @@
+//! Facts of an object read straight from its protobuf bytes.

@@ -1,0 +1,1 @@
+//! Protobuf to JSON and back, bytes to bytes.
