@@ -1,0 +1,119 @@
+//! What a request costs: server CPU per unit, throughput, latency and memory, on the embedded store and on
+//! etcd, beside the design's targets. `make bench` runs it against the release build; benches/README.md
+//! says how to read it.
+//!
+//! Client and server share the machine and speak HTTP/2 over TLS on loopback. All loops are bounded.
+#![allow(missing_docs, reason = "a program")]
+#![allow(clippy::disallowed_methods, reason = "a benchmark runs by the real clock")]
+
+mod client;
+mod pod;
+mod sample;
+
+use std::time::{Duration, Instant};
+
+use keelson_e2e::{Etcd, Server, Store};
+
+use client::Client;
+use sample::{Cpu, Row, resident_mib};
+
+const PODS: usize = 10_000;
+const IN_FLIGHT: usize = 32;
+const JSON: &str = "application/json";
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+
+fn main() {
+    // Cargo runs benches with `--test` in `cargo test`: there is nothing to test here.
+    if std::env::args().any(|arg| arg == "--test") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    runtime.block_on(measure("embedded", Store::Embedded));
+    match Etcd::start() {
+        Some(etcd) => runtime.block_on(measure("etcd", Store::Etcd(etcd))),
+        None => println!("etcd: not measured"),
+    }
+}
+
+async fn measure(store_name: &str, store: Store) {
+    let tokens = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(tokens.path(), "admintoken,admin,admin-uid,\"system:masters\"\n").expect("it can be written");
+    let flag = format!("--token-auth-file={}", tokens.path().display());
+    let started = Instant::now();
+    let server = Server::start_with(store, &[&flag]);
+    let ready = started.elapsed();
+    let client = Client::connect(&server).await;
+    let idle = resident_mib(server.pid());
+    let namespace = r#"{"metadata":{"name":"bench"}}"#;
+    client.send("POST", "/api/v1/namespaces", JSON, JSON, namespace.into()).await;
+
+    println!("\n## {store_name}");
+    println!("first start to ready: {ready:.0?} (target for a start 200 ms); idle: {idle:.0} MiB (target 30)");
+    Row::head();
+    let pods = "/api/v1/namespaces/bench/pods";
+    load(&client, &server, "create a pod", 350.0, PODS, |i| {
+        ("POST", pods.to_owned(), JSON, pod::json(&format!("pod-{i:05}")))
+    })
+    .await;
+    load(&client, &server, "GET a pod, JSON", 60.0, 20_000, |i| {
+        ("GET", format!("{pods}/pod-{:05}", i % PODS), JSON, String::new())
+    })
+    .await;
+    load(&client, &server, "merge-patch a pod", 400.0, 5_000, |i| {
+        let patch = format!(r#"{{"metadata":{{"labels":{{"round":"r{i}"}}}}}}"#);
+        ("PATCH", format!("{pods}/pod-{:05}", i % PODS), "application/merge-patch+json", patch)
+    })
+    .await;
+    list(&client, &server, "LIST 10,000 pods, JSON", 100_000.0, JSON).await;
+    list(&client, &server, "LIST 10,000 pods, protobuf", 75_000.0, PROTOBUF).await;
+    println!("after the load with {PODS} pods: {:.0} MiB (target 150)", resident_mib(server.pid()));
+    assert_eq!(server.stop(), 0, "the server ends cleanly");
+}
+
+/// `count` requests with [`IN_FLIGHT`] of them at a time.
+async fn load(
+    client: &Client,
+    server: &Server,
+    name: &str,
+    target_us: f64,
+    count: usize,
+    request: impl Fn(usize) -> (&'static str, String, &'static str, String),
+) {
+    let cpu = Cpu::of(server.pid());
+    let started = Instant::now();
+    let mut latencies = Vec::with_capacity(count);
+    let mut running = tokio::task::JoinSet::new();
+    for i in 0..count {
+        if running.len() == IN_FLIGHT {
+            latencies.push(running.join_next().await.expect("some run").expect("no request panics"));
+        }
+        let (method, path, content_type, body) = request(i);
+        let client = client.clone();
+        running.spawn(async move {
+            let started = Instant::now();
+            client.send(method, &path, JSON, content_type, body).await;
+            started.elapsed()
+        });
+    }
+    while let Some(latency) = running.join_next().await {
+        latencies.push(latency.expect("no request panics"));
+    }
+    Row::of(name, target_us, count, cpu.since(server.pid()), started.elapsed(), latencies).print();
+}
+
+/// Whole listings, one after the other.
+async fn list(client: &Client, server: &Server, name: &str, target_us: f64, accept: &'static str) {
+    const ROUNDS: usize = 9;
+    let mut bytes = 0;
+    let mut latencies = Vec::new();
+    let (cpu, started) = (Cpu::of(server.pid()), Instant::now());
+    for _ in 0..ROUNDS {
+        let one = Instant::now();
+        bytes = client.send("GET", "/api/v1/namespaces/bench/pods", accept, JSON, String::new()).await;
+        latencies.push(one.elapsed());
+    }
+    let elapsed: Duration = started.elapsed();
+    Row::of(name, target_us, ROUNDS, cpu.since(server.pid()), elapsed, latencies).print();
+    println!("  ({:.1} MB each)", bytes as f64 / 1e6);
+}
