@@ -1,4 +1,24 @@
-//! The registry: one [`store::Store`] per resource, between the endpoints and storage.
+//! The registry: one [`Store`] per resource, between the endpoints and storage.
 //!
 //! It knows objects, their strategies (what a write may change) and their keys. It knows nothing of HTTP,
-//! media types or admission: endpoints hand it callbacks.
+//! media types or admission: endpoints hand it callbacks ([`Admit`], [`Change`]).
+//!
+//! Objects that cross its border are in the resource's storage version; what it hands out is a [`Stored`]:
+//! the bytes as storage keeps them, with the revision of their last write. Reads build no trees.
+//!
+//! - [`store`]: the store, its verbs in one file each.
+//! - [`strategy`]: what differs between resources, derived from facts.
+//! - [`options`]: what a caller asks for.
+
+pub mod options;
+pub mod store;
+pub mod stored;
+pub mod strategy;
+
+pub use options::{
+    Admit, Change, DeleteOptions, Deleted, ListOptions, Listing, NoAdmission, Operation, Warnings,
+    WriteContext,
+};
+pub use store::{Registry, RegistryConfig, Store};
+pub use stored::{Encoded, Stored, WatchEvent, WatchEventKind, WatchStream};
+pub use strategy::Strategy;

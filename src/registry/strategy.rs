@@ -1,0 +1,4 @@
+//! What differs between resources on the write path.
+
+/// The rules and hooks of one resource.
+pub struct Strategy {}
