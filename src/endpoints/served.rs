@@ -1,0 +1,161 @@
+//! What is served: resources in their versions, with their stores.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use keelson_api::{Resource, Subresource};
+use keelson_apimachinery::meta::Object;
+use keelson_apimachinery::{Status, Text, TypeId};
+
+use crate::registry::{Registry, Store, Stored};
+
+/// A resource in one version.
+pub(super) struct Served {
+    /// The facts.
+    pub(super) resource: &'static Resource,
+    /// Where its objects are; `None` for kinds that are never stored.
+    pub(super) store: Option<Arc<Store>>,
+    /// `apps/v1`.
+    pub(super) api_version: String,
+    /// `DeploymentList`.
+    pub(super) list_kind: String,
+    /// What every request for it is warned of.
+    pub(super) deprecation: Option<String>,
+    /// Whether objects are stored in this version: then reads need no trees.
+    pub(super) stored_as_served: bool,
+}
+
+impl Served {
+    fn new(resource: &'static Resource, registry: &Registry) -> Self {
+        let store = registry.store(&resource.group, &resource.plural).cloned();
+        let stored_as_served = store.as_ref().is_none_or(|s| s.resource().type_id == resource.type_id);
+        let api_version = api_version(&resource.group, &resource.version);
+        let deprecation = deprecation(resource).map(|since| format!("{api_version} {since}"));
+        Served {
+            resource,
+            store,
+            list_kind: format!("{}List", resource.kind),
+            api_version,
+            deprecation,
+            stored_as_served,
+        }
+    }
+
+    /// The store.
+    ///
+    /// # Errors
+    /// 404 where the kind is never stored.
+    pub(super) fn store(&self) -> Result<&Arc<Store>, Status> {
+        self.store.as_ref().ok_or_else(Status::unknown_resource)
+    }
+
+    /// The type of its objects in this version.
+    pub(super) fn ty(&self) -> TypeId {
+        self.resource.type_id
+    }
+
+    /// The type of its objects in the version they are stored in.
+    pub(super) fn stored_ty(&self) -> TypeId {
+        self.store.as_ref().map_or(self.resource.type_id, |s| s.resource().type_id)
+    }
+
+    /// The tree of a stored object in this version.
+    pub(super) fn tree(&self, stored: &Stored) -> Result<Object, Status> {
+        let mut object = self.from_stored(stored.decode(self.stored_ty())?)?;
+        if stored.revision == 0 {
+            object.set_resource_version("");
+        }
+        Ok(object)
+    }
+
+    /// An object of the stored version in this one.
+    pub(super) fn from_stored(&self, object: Object) -> Result<Object, Status> {
+        self.convert(object, true)
+    }
+
+    /// An object of this version in the stored one.
+    pub(super) fn to_stored(&self, object: Object) -> Result<Object, Status> {
+        self.convert(object, false)
+    }
+
+    fn convert(&self, object: Object, to_served: bool) -> Result<Object, Status> {
+        let Some(store) = self.store.as_ref().filter(|_| !self.stored_as_served) else { return Ok(object) };
+        let served = (self.resource.group.as_str(), self.resource.version.as_str());
+        let stored = (store.resource().group.as_str(), store.resource().version.as_str());
+        let (from, to) = if to_served { (stored, served) } else { (served, stored) };
+        keelson_api::conversion::convert(object, from, to).map_err(|e| Status::internal(e.to_string()))
+    }
+
+    /// The subresource of this name.
+    pub(super) fn subresource(&self, name: &str) -> Option<&'static Subresource> {
+        self.resource.subresources.iter().find(|s| s.name == name)
+    }
+
+    /// 404 for an object of this resource.
+    pub(super) fn not_found(&self, name: &str) -> Status {
+        Status::not_found(&self.resource.group, &self.resource.plural, name)
+    }
+
+    /// The Go type that upstream's messages name: `*core.SecretList`.
+    pub(super) fn go_type(&self, suffix: &str) -> String {
+        let package = match self.resource.group.split('.').next().unwrap_or_default() {
+            "" | "events" => "core",
+            label => label,
+        };
+        format!("*{package}.{}{suffix}", self.resource.kind)
+    }
+}
+
+/// `group/version`, or the version alone for the core group.
+pub(super) fn api_version(group: &str, version: &str) -> String {
+    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
+}
+
+/// The warning of a deprecated kind, behind its group version.
+fn deprecation(resource: &Resource) -> Option<&'static str> {
+    match (resource.group.as_str(), resource.version.as_str(), resource.plural.as_str()) {
+        ("", "v1", "componentstatuses") => Some("ComponentStatus is deprecated in v1.19+"),
+        ("", "v1", "endpoints") => {
+            Some("Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
+        }
+        _ => None,
+    }
+}
+
+/// Everything that is served, by group, version and plural.
+#[derive(Default)]
+pub(super) struct Catalogue {
+    groups: HashMap<Text, HashMap<(Text, Text), Arc<Served>>>,
+}
+
+/// What a look-up found.
+pub(super) enum Lookup<'a> {
+    /// The resource.
+    Found(&'a Arc<Served>),
+    /// The group is served, the version or resource is not.
+    UnknownResource,
+    /// No such group.
+    UnknownGroup,
+}
+
+impl Catalogue {
+    /// All built-in resources, with their stores.
+    pub(super) fn new(registry: &Registry) -> Self {
+        let mut catalogue = Catalogue::default();
+        for resource in keelson_api::resources() {
+            let group = catalogue.groups.entry(resource.group.clone()).or_default();
+            let key = (resource.version.clone(), resource.plural.clone());
+            group.insert(key, Arc::new(Served::new(resource, registry)));
+        }
+        catalogue
+    }
+
+    /// Looks a resource up.
+    pub(super) fn find(&self, group: &str, version: &str, plural: &str) -> Lookup<'_> {
+        let Some(group) = self.groups.get(group) else { return Lookup::UnknownGroup };
+        match group.get(&(Text::from(version), Text::from(plural))) {
+            Some(served) => Lookup::Found(served),
+            None => Lookup::UnknownResource,
+        }
+    }
+}
