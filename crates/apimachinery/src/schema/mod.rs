@@ -2,7 +2,11 @@
 //!
 //! One table serves built-in kinds (read from facts by `keelson-api`) and, later, custom resources.
 
+mod members;
+
 use std::collections::HashMap;
+
+pub(crate) use members::{Always, Member};
 
 use crate::{Text, Value};
 
@@ -26,9 +30,9 @@ impl Schema {
         let by_name = structs.iter().enumerate().map(|(i, s)| (s.name.clone(), TypeId(i as u32))).collect();
         let mut schema = Schema { structs, by_name };
         for i in 0..schema.structs.len() {
-            let (names, numbers) = (schema.names_of(i), schema.numbers_of(i));
-            (schema.structs[i].by_json, schema.structs[i].by_number) = (names, numbers);
+            schema.structs[i].by_number = schema.numbers_of(i);
         }
+        members::fill(&mut schema);
         schema
     }
 
@@ -51,9 +55,8 @@ impl Schema {
     /// (one index, but for members of inlined structs), and the field.
     pub fn json_field(&self, id: TypeId, key: &str) -> Option<(&[u16], &Field)> {
         let s = self.get(id);
-        let i = s.by_json.binary_search_by(|(k, _)| k.as_str().cmp(key)).ok()?;
-        let path = s.by_json[i].1.as_slice();
-        Some((path, self.field_at(id, path)))
+        let member = s.members.get(s.member_index(key)?)?;
+        Some((&member.path, self.field_at(id, &member.path)))
     }
 
     /// The field at a path that [`Schema::json_field`] gave.
@@ -67,22 +70,6 @@ impl Schema {
             }
         }
         &owner.fields[*last as usize]
-    }
-
-    fn names_of(&self, of: usize) -> Vec<(Text, Vec<u16>)> {
-        let mut names = Vec::new();
-        for (i, field) in self.structs[of].fields.iter().enumerate() {
-            match field.kind {
-                Kind::Struct(inner) if field.inline => {
-                    for (name, path) in self.names_of(inner.0 as usize) {
-                        names.push((name, std::iter::once(i as u16).chain(path).collect()));
-                    }
-                }
-                _ => names.push((field.json.clone(), vec![i as u16])),
-            }
-        }
-        names.sort();
-        names
     }
 
     fn numbers_of(&self, of: usize) -> Vec<(u32, u16)> {
@@ -105,7 +92,10 @@ pub struct StructType {
     pub fields: Vec<Field>,
     /// Whether a merge treats it as one value (`+structType=atomic`).
     pub atomic: bool,
-    by_json: Vec<(Text, Vec<u16>)>,
+    /// Sorted by name.
+    members: Vec<Member>,
+    /// In the order of names.
+    always: Vec<Always>,
     by_number: Vec<(u32, u16)>,
 }
 
@@ -113,6 +103,21 @@ impl StructType {
     /// A struct of these fields.
     pub fn new(name: impl Into<Text>, go_name: impl Into<Text>, fields: Vec<Field>) -> Self {
         StructType { name: name.into(), go_name: go_name.into(), fields, ..StructType::default() }
+    }
+
+    /// The members of its JSON object, those of inlined structs among them, sorted by name.
+    pub(crate) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The index in [`StructType::members`] of the member `key`.
+    pub(crate) fn member_index(&self, key: &str) -> Option<usize> {
+        self.members.binary_search_by(|m| m.json.as_str().cmp(key)).ok()
+    }
+
+    /// The members that JSON output never leaves out, in the order of names.
+    pub(crate) fn always(&self) -> &[Always] {
+        &self.always
     }
 
     /// The index of the field with this protobuf number.

@@ -15,6 +15,12 @@ impl Map {
         Map { entries: Vec::new() }
     }
 
+    /// A map of entries that are sorted already, each key once.
+    pub(crate) fn from_sorted(entries: Vec<(Text, Value)>) -> Self {
+        debug_assert!(entries.is_sorted_by(|a, b| a.0 < b.0), "the entries are sorted");
+        Map { entries }
+    }
+
     fn find(&self, key: &str) -> Result<usize, usize> {
         self.entries.binary_search_by(|(k, _)| k.as_str().cmp(key))
     }

@@ -1,1 +1,17 @@
 //! JSON, to and from canonical and untyped trees.
+//!
+//! Decoding is one pass over the text, guided by the type, straight to the canonical tree. It agrees with
+//! Go's `encoding/json` as Kubernetes uses it (`sigs.k8s.io/json`: case-sensitive keys, integers kept) in
+//! what it takes, what it makes of it and how it words what it refuses.
+
+mod base64;
+mod decode;
+mod encode;
+mod escape;
+mod parser;
+mod path;
+#[cfg(test)]
+mod tests;
+
+pub use decode::{canonicalize, decode, decode_untyped};
+pub use encode::{encode, encode_untyped};

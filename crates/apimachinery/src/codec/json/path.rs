@@ -1,0 +1,92 @@
+//! Where a decoder is in its input, kept on the stack and put into words only for an error.
+
+use crate::schema::{Kind, Member};
+use crate::{Schema, TypeId};
+
+/// A place in the input, linked to the one around it.
+#[derive(Clone, Copy)]
+pub(super) struct Path<'p> {
+    parent: Option<&'p Path<'p>>,
+    segment: Segment<'p>,
+}
+
+#[derive(Clone, Copy)]
+enum Segment<'p> {
+    Root,
+    Key(&'p str),
+    Index(usize),
+    Member(TypeId, &'p Member),
+}
+
+impl<'p> Path<'p> {
+    pub(super) const ROOT: Path<'static> = Path { parent: None, segment: Segment::Root };
+
+    /// The value of a map's key here.
+    pub(super) fn key(&'p self, key: &'p str) -> Path<'p> {
+        Path { parent: Some(self), segment: Segment::Key(key) }
+    }
+
+    /// The element of a list here.
+    pub(super) fn index(&'p self, index: usize) -> Path<'p> {
+        Path { parent: Some(self), segment: Segment::Index(index) }
+    }
+
+    /// The member of a struct here.
+    pub(super) fn member(&'p self, owner: TypeId, member: &'p Member) -> Path<'p> {
+        Path { parent: Some(self), segment: Segment::Member(owner, member) }
+    }
+
+    /// The segments, outermost first.
+    fn segments(&self) -> Vec<Segment<'_>> {
+        let mut segments: Vec<_> =
+            std::iter::successors(Some(self), |path| path.parent).map(|path| path.segment).collect();
+        segments.reverse();
+        segments
+    }
+
+    /// The path of a member here as strict errors write it: `spec.containers[0].image`.
+    pub(super) fn strict(&self, member: &str) -> String {
+        let mut text = String::new();
+        for segment in self.segments() {
+            match segment {
+                Segment::Root => {}
+                Segment::Index(i) => text.push_str(&format!("[{i}]")),
+                Segment::Key(key) => push(&mut text, key),
+                Segment::Member(_, member) => push(&mut text, &member.json),
+            }
+        }
+        push(&mut text, member);
+        text
+    }
+
+    /// Which Go struct field this is, as type errors write it: the innermost struct's name, then the names
+    /// of all struct fields on the way, those of embedded structs among them. `None` outside of structs.
+    pub(super) fn struct_field(&self, schema: &Schema) -> Option<String> {
+        let mut innermost = None;
+        let mut text = String::new();
+        for segment in self.segments() {
+            let Segment::Member(owner, member) = segment else { continue };
+            innermost = Some(owner);
+            for n in 1..member.path.len() {
+                if let Kind::Struct(embedded) = schema.field_at(owner, &member.path[..n]).kind {
+                    push(&mut text, type_name(schema, embedded));
+                }
+            }
+            push(&mut text, &member.json);
+        }
+        Some(format!("{}.{text}", type_name(schema, innermost?)))
+    }
+}
+
+fn push(text: &mut String, segment: &str) {
+    if !text.is_empty() {
+        text.push('.');
+    }
+    text.push_str(segment);
+}
+
+/// The Go name of a struct type without its package.
+fn type_name(schema: &Schema, id: TypeId) -> &str {
+    let name = schema.get(id).go_name.as_str();
+    name.rsplit_once('.').map_or(name, |(_, name)| name)
+}
