@@ -1,5 +1,9 @@
 //! Facts of the built-in kinds, read from the tables in `crates/api/schema` that `cargo xtask facts` writes.
 
+mod load;
+
+use std::sync::LazyLock;
+
 use keelson_apimachinery::{Schema, Text, TypeId};
 
 /// A resource that the server serves, in one version.
@@ -49,12 +53,55 @@ pub struct Subresource {
     pub verbs: Vec<Text>,
 }
 
+struct Facts {
+    schema: Schema,
+    resources: Vec<Resource>,
+    /// Sorted by group, version and kind.
+    kinds: Vec<(&'static str, &'static str, &'static str, TypeId)>,
+    /// Kinds that exist in every registered version.
+    everywhere: Vec<(&'static str, TypeId)>,
+    registered: Vec<(&'static str, &'static str)>,
+}
+
+static FACTS: LazyLock<Facts> = LazyLock::new(load::load);
+
 /// The schema of all built-in types. Built on first use (about a millisecond), then shared.
 pub fn schema() -> &'static Schema {
-    unimplemented!("made from the facts")
+    &FACTS.schema
 }
 
 /// All built-in resources in discovery's order.
 pub fn resources() -> &'static [Resource] {
-    unimplemented!("made from the facts")
+    &FACTS.resources
+}
+
+/// The resource with this plural name in a group and version.
+pub fn resource(group: &str, version: &str, plural: &str) -> Option<&'static Resource> {
+    resources().iter().find(|r| r.group == group && r.version == version && r.plural == plural)
+}
+
+/// The type of a kind: of objects, lists, options (`DeleteOptions` and its like exist in every registered
+/// version), reviews, `Status` (of `v1`) and `Table` (of `meta.k8s.io/v1`).
+pub fn kind(group: &str, version: &str, kind: &str) -> Option<TypeId> {
+    let kinds = &FACTS.kinds;
+    if let Ok(i) = kinds.binary_search_by(|(g, v, k, _)| (*g, *v, *k).cmp(&(group, version, kind))) {
+        return Some(kinds[i].3);
+    }
+    let (_, id) = FACTS.everywhere.iter().find(|(k, _)| *k == kind)?;
+    let meta = (group, version) == ("meta.k8s.io", "v1");
+    (meta || FACTS.registered.contains(&(group, version))).then_some(*id)
+}
+
+/// The group, version and kind under which a type is registered; several for `Table` and its like, and all
+/// registered versions for `DeleteOptions` and its like. In order.
+pub fn kinds_of(id: TypeId) -> Vec<(&'static str, &'static str, &'static str)> {
+    if let Some((kind, _)) = FACTS.everywhere.iter().find(|(_, of)| *of == id) {
+        return FACTS.registered.iter().map(|(group, version)| (*group, *version, *kind)).collect();
+    }
+    FACTS.kinds.iter().filter(|(_, _, _, of)| *of == id).map(|(g, v, k, _)| (*g, *v, *k)).collect()
+}
+
+/// Groups and versions that kube-apiserver's scheme knows, whether it serves them or not, in order.
+pub fn registered_versions() -> &'static [(&'static str, &'static str)] {
+    &FACTS.registered
 }

@@ -1,0 +1,113 @@
+// The binary form of the tables, between `build.rs`, which includes this file, and `load.rs`. Plain comments:
+// an included file can't have inner documentation.
+//
+// Strings stand once in `Tables::strings`; everything else holds their indexes.
+
+/// An index into `Tables::strings`.
+pub(super) type StringId = u32;
+/// An index into `Tables::types`.
+pub(super) type TypeIndex = u32;
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(super) struct Tables<'a> {
+    #[serde(borrow)]
+    pub(super) strings: Vec<&'a str>,
+    pub(super) types: Vec<Type>,
+    /// Kinds and their types, sorted by the texts of group, version and kind.
+    pub(super) kinds: Vec<(StringId, StringId, StringId, TypeIndex)>,
+    /// Kinds that exist in every registered version, with their types.
+    pub(super) everywhere: Vec<(StringId, TypeIndex)>,
+    /// Groups and versions that the scheme of kube-apiserver knows.
+    pub(super) registered: Vec<(StringId, StringId)>,
+    pub(super) resources: Vec<Resource>,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(super) struct Type {
+    pub(super) name: StringId,
+    pub(super) go_name: StringId,
+    pub(super) atomic: bool,
+    pub(super) fields: Vec<Field>,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(super) struct Field {
+    pub(super) json: StringId,
+    pub(super) number: u32,
+    pub(super) kind: Kind,
+    pub(super) pointer: bool,
+    /// 0 never, 1 empty, 2 zero.
+    pub(super) omit: u8,
+    pub(super) inline: bool,
+    pub(super) required: bool,
+    /// 0 none, 1 atomic, 2 set, 3 map.
+    pub(super) list_type: u8,
+    pub(super) list_map_keys: Vec<StringId>,
+    pub(super) atomic_map: bool,
+    pub(super) patch_merge: bool,
+    pub(super) patch_retain_keys: bool,
+    pub(super) patch_replace: bool,
+    pub(super) patch_merge_key: Option<StringId>,
+    pub(super) default: Option<Default>,
+    pub(super) enum_values: Vec<StringId>,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(super) enum Default {
+    Bool(bool),
+    Int(i64),
+    String(StringId),
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(super) enum Kind {
+    Bool,
+    Int32,
+    Int64,
+    Float64,
+    String,
+    Bytes,
+    Time,
+    MicroTime,
+    Duration,
+    Quantity,
+    IntOrString,
+    RawExtension,
+    FieldsV1,
+    Json,
+    SchemaOrArray(TypeIndex),
+    SchemaOrBool(TypeIndex),
+    SchemaOrStringArray(TypeIndex),
+    Any,
+    Struct(TypeIndex),
+    List(Box<Kind>),
+    ListMessage(Box<Kind>),
+    Map(Box<Kind>),
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(super) struct Resource {
+    pub(super) group: StringId,
+    pub(super) version: StringId,
+    pub(super) kind: StringId,
+    pub(super) plural: StringId,
+    pub(super) singular: StringId,
+    pub(super) namespaced: bool,
+    pub(super) verbs: Vec<StringId>,
+    pub(super) short_names: Vec<StringId>,
+    pub(super) categories: Vec<StringId>,
+    pub(super) subresources: Vec<Subresource>,
+    pub(super) type_id: TypeIndex,
+    pub(super) storage_group: StringId,
+    pub(super) storage_version: StringId,
+    pub(super) storage_path: StringId,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(super) struct Subresource {
+    pub(super) name: StringId,
+    pub(super) group: StringId,
+    pub(super) version: StringId,
+    pub(super) kind: StringId,
+    pub(super) verbs: Vec<StringId>,
+}
