@@ -68,6 +68,25 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The revision of what happened; of progress, the one that was reached.
+    pub fn revision(&self) -> u64 {
+        match self {
+            Self::Put { now, .. } => now.revision,
+            Self::Delete { revision, .. } | Self::Progress { revision } => *revision,
+        }
+    }
+
+    /// The key that it happened to; `None` for progress.
+    pub fn key(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Put { now, .. } => Some(&now.key),
+            Self::Delete { before, .. } => Some(&before.key),
+            Self::Progress { .. } => None,
+        }
+    }
+}
+
 /// A stream of events in revision order. It ends after the first error; a watcher that does not read is
 /// ended with an error, never waited for.
 pub type Watch = BoxStream<'static, Result<Event, Error>>;
@@ -89,7 +108,13 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Replaces a key whose last revision must be `expected`; `Conflict` with its state where it is not.
     /// Returns the new revision. `ttl` replaces the time to live that it had (`None` removes it).
-    async fn update(&self, key: &str, expected: u64, value: Bytes, ttl: Option<Duration>) -> Result<u64, Error>;
+    async fn update(
+        &self,
+        key: &str,
+        expected: u64,
+        value: Bytes,
+        ttl: Option<Duration>,
+    ) -> Result<u64, Error>;
 
     /// Deletes a key whose last revision must be `expected`; `Conflict` where it is not. Returns the
     /// revision of the deletion.
@@ -112,4 +137,15 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Forgets the history before `revision`: older reads and watches answer `Compacted`.
     async fn compact(&self, revision: u64) -> Result<(), Error>;
+
+    /// Compacts every `interval` (kube-apiserver: 5 minutes) up to the revision that was current one interval
+    /// before, so that between one and two intervals of history stay readable. Of several servers over one
+    /// store, one does it. Never returns by itself; ends when it is dropped.
+    async fn run_compactor(&self, interval: Duration);
+
+    /// Whether the store can answer: the health check's probe. Callers bound its time.
+    async fn probe(&self) -> Result<(), Error>;
+
+    /// How many bytes the store takes on its disk; of etcd, the database's size.
+    async fn size_bytes(&self) -> Result<u64, Error>;
 }
