@@ -3,10 +3,12 @@
 //! One table serves built-in kinds (read from facts by `keelson-api`) and, later, custom resources.
 
 mod members;
+mod wire;
 
 use std::collections::HashMap;
 
 pub(crate) use members::{Always, Member};
+pub(crate) use wire::{DELIMITED, FIXED64, Output, VARINT, Wire, Zero};
 
 use crate::{Text, Value};
 
@@ -19,6 +21,8 @@ pub struct TypeId(pub u32);
 pub struct Schema {
     structs: Vec<StructType>,
     by_name: HashMap<Text, TypeId>,
+    /// For each type what it is in protobuf.
+    wire: Vec<wire::Wire>,
 }
 
 impl Schema {
@@ -28,11 +32,12 @@ impl Schema {
     /// Where a field names a type past the end of the list: the table is wrong, not its user.
     pub fn new(structs: Vec<StructType>) -> Self {
         let by_name = structs.iter().enumerate().map(|(i, s)| (s.name.clone(), TypeId(i as u32))).collect();
-        let mut schema = Schema { structs, by_name };
+        let mut schema = Schema { structs, by_name, wire: Vec::new() };
         for i in 0..schema.structs.len() {
             schema.structs[i].by_number = schema.numbers_of(i);
         }
         members::fill(&mut schema);
+        schema.wire = wire::of(&schema);
         schema
     }
 
@@ -141,6 +146,9 @@ pub struct Field {
     pub number: u32,
     /// The type.
     pub kind: Kind,
+    /// The Go type as decoding errors print it, where it is another than `kind` tells: `v1.Protocol`,
+    /// `[]types.UID`. Empty elsewhere.
+    pub go_type: Text,
     /// Whether the Go field is a pointer: absent and zero differ, in JSON and in protobuf. A field that is
     /// none is always written to protobuf, but for lists, maps and bytes, which are written when not empty.
     pub pointer: bool,
@@ -258,6 +266,7 @@ impl Field {
             json: json.into(),
             number,
             kind,
+            go_type: Text::const_new(""),
             pointer: false,
             omit: Omit::Never,
             inline: false,

@@ -204,7 +204,7 @@ impl<'s, 'a> Decoder<'s, 'a> {
             (Kind::IntOrString, _) => refuse(self.mismatch(token.name(), "int32", path)),
             _ => {
                 self.parser.skip()?;
-                let go_type = go_type(self.schema, kind);
+                let go_type = self.go_type(kind, path);
                 Ok(self.wrong(self.mismatch(token.name(), &go_type, path)))
             }
         }
@@ -221,7 +221,7 @@ impl<'s, 'a> Decoder<'s, 'a> {
             (Some(value), _) => Ok(value),
             (None, Kind::IntOrString) => refuse(self.mismatch(&format!("number {number}"), "int32", path)),
             (None, _) => {
-                let go_type = go_type(self.schema, kind);
+                let go_type = self.go_type(kind, path);
                 Ok(self.wrong(self.mismatch(&format!("number {number}"), &go_type, path)))
             }
         }
@@ -298,16 +298,16 @@ impl<'s, 'a> Decoder<'s, 'a> {
                     }
                 })
             }
-            (Kind::SchemaOrStringArray(_), Token::Array) => self.list(None, |decoder, i, _| {
-                match decoder.parser.peek()? {
+            (Kind::SchemaOrStringArray(_), Token::Array) => {
+                self.list(None, |decoder, i, _| match decoder.parser.peek()? {
                     Token::String => Ok(Value::String(text_of(decoder.parser.string()?))),
                     Token::Null => {
                         decoder.parser.literal(Token::Null)?;
                         Ok(Value::from(""))
                     }
                     token => refuse(decoder.mismatch(token.name(), "string", &path.index(i))),
-                }
-            }),
+                })
+            }
             (Kind::SchemaOrBool(_), _) => refuse(DecodeError::new(NO_SCHEMA_OR_BOOL)),
             _ => {
                 self.parser.skip()?;
@@ -504,6 +504,11 @@ impl<'s, 'a> Decoder<'s, 'a> {
     }
 
     #[cold]
+    fn go_type(&self, kind: &Kind, path: &Path<'_>) -> String {
+        path.go_type(self.schema).map_or_else(|| go_type(self.schema, kind), str::to_owned)
+    }
+
+    #[cold]
     fn mismatch(&self, value: &str, go_type: &str, path: &Path<'_>) -> DecodeError {
         let place = match path.struct_field(self.schema) {
             Some(field) => format!("struct field {field}"),
@@ -546,6 +551,16 @@ fn text_of(text: Cow<'_, str>) -> Text {
 
 fn float(number: &str) -> Option<f64> {
     number.parse().ok().filter(|float: &f64| float.is_finite())
+}
+
+/// JSON that another format carries as bytes, without the space between its tokens.
+///
+/// # Errors
+/// Text that is no JSON.
+pub(crate) fn raw(bytes: &[u8]) -> Result<Text, DecodeError> {
+    let text = parser::text(bytes).map_err(|e| *e)?;
+    Parser::new(&text).document().map_err(|e| *e)?;
+    Ok(compact(&text))
 }
 
 /// JSON text without the space between its tokens.
@@ -611,7 +626,7 @@ impl Seen {
     }
 }
 
-/// The Go type's name, as errors print it.
+/// The Go type that goes with a kind, as errors print it.
 fn go_type(schema: &Schema, kind: &Kind) -> String {
     match kind {
         Kind::Bool => "bool".into(),

@@ -185,7 +185,7 @@ impl<'a> Encoder<'a> {
 const EMPTY: &Map = &Map::new();
 
 /// Whether JSON output leaves out a field that has this value.
-pub(super) fn leaves_out(schema: &Schema, field: &Field, value: &Value) -> bool {
+pub(crate) fn leaves_out(schema: &Schema, field: &Field, value: &Value) -> bool {
     match field.omit {
         Omit::Never => false,
         _ if field.pointer => value.is_null(),

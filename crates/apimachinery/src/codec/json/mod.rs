@@ -13,5 +13,8 @@ mod path;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use decode::raw;
 pub use decode::{canonicalize, decode, decode_untyped};
+pub(crate) use encode::leaves_out;
 pub use encode::{encode, encode_untyped};
+pub(crate) use escape::{write_float, write_raw, write_string};

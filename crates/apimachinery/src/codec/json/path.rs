@@ -76,6 +76,26 @@ impl<'p> Path<'p> {
         }
         Some(format!("{}.{text}", type_name(schema, innermost?)))
     }
+
+    /// The Go type of what stands here, where the facts of the field that it is in tell it.
+    pub(super) fn go_type<'s>(&self, schema: &'s Schema) -> Option<&'s str> {
+        let mut within = 0;
+        let mut path = Some(self);
+        while let Some(Path { parent, segment }) = path {
+            if let Segment::Member(owner, member) = segment {
+                let mut name = schema.field_at(*owner, &member.path).go_type.as_str();
+                for _ in 0..within {
+                    name = name
+                        .strip_prefix("[]")
+                        .or_else(|| Some(name.strip_prefix("map[")?.split_once(']')?.1))?;
+                }
+                return (!name.is_empty()).then_some(name);
+            }
+            within += 1;
+            path = *parent;
+        }
+        None
+    }
 }
 
 fn push(text: &mut String, segment: &str) {
