@@ -13,6 +13,7 @@ pub struct Status {
     reason: &'static str,
     message: String,
     details: Option<Box<Details>>,
+    continue_token: Option<Box<str>>,
 }
 
 /// `details` of a [`Status`].
@@ -47,13 +48,24 @@ impl Status {
     /// A failure with this code (400 to 599), reason (`""` is unset) and message.
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
         debug_assert!((400..600).contains(&code), "a Status is a failure");
-        Status { code: code.clamp(400, 599), reason, message: message.into(), details: None }
+        Status { code: code.clamp(400, 599), reason, message: message.into(), details: None, continue_token: None }
     }
 
     /// The same with details.
     pub fn with_details(mut self, details: Details) -> Self {
         self.details = Some(Box::new(details));
         self
+    }
+
+    /// The same with `metadata.continue`: a token that an expired list can go on with.
+    pub fn with_continue(mut self, token: impl Into<Box<str>>) -> Self {
+        self.continue_token = Some(token.into());
+        self
+    }
+
+    /// `metadata.continue`; empty where there is none.
+    pub fn continue_token(&self) -> &str {
+        self.continue_token.as_deref().unwrap_or("")
     }
 
     /// The HTTP status code.
