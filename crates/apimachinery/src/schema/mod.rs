@@ -8,7 +8,7 @@ mod wire;
 use std::collections::HashMap;
 
 pub(crate) use members::{Always, Member};
-pub(crate) use wire::{DELIMITED, FIXED64, Output, VARINT, Wire, Zero};
+pub(crate) use wire::{DELIMITED, FIXED64, Output, VARINT, Zero};
 
 use crate::{Text, Value};
 

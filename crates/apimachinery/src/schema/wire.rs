@@ -73,11 +73,6 @@ impl Wire {
         }
     }
 
-    /// Whether output leaves the member at this place out when it is not set.
-    pub(crate) fn zero_at(&self, order: u16) -> Option<&Zero> {
-        self.zeros.binary_search_by_key(&order, |z| z.order).ok().map(|i| &self.zeros[i])
-    }
-
     fn of(schema: &Schema, of: &StructType) -> Wire {
         let mut wire = Wire::default();
         add_outputs(schema, of, of, &mut wire.outputs);

@@ -1,1 +1,0 @@
-//! Protobuf to JSON and back, bytes to bytes.

@@ -1,0 +1,403 @@
+//! Protobuf to JSON.
+
+use std::ops::Range;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::Overlay;
+use crate::codec::protobuf::entries::{Entries, Entry, IntOrStr};
+use crate::codec::protobuf::reader::Step;
+use crate::codec::{DecodeError, json};
+use crate::schema::{self, Kind, Omit, Output};
+use crate::{Schema, TypeId};
+
+/// Writes the JSON of a message of this type: what [`json::encode`](super::super::json::encode) writes of the
+/// decoded tree with the overlay's members set, without making the tree.
+///
+/// Raw JSON inside the message (`FieldsV1`, `RawExtension`) is copied: it is trusted to be JSON, as
+/// [`protobuf::decode`](super::super::protobuf::decode) and every encoder make sure. Messages from clients go
+/// through those before they come here.
+///
+/// # Errors
+/// As [`protobuf::decode`](super::super::protobuf::decode). What was written to `out` is then cut off again.
+pub fn protobuf_to_json(
+    schema: &Schema,
+    ty: TypeId,
+    message: &[u8],
+    overlay: &Overlay<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
+    let length = out.len();
+    let result = Entries::new(schema, message).and_then(|entries| {
+        let mut transcoder = Transcoder { entries, out };
+        transcoder.object(ty, overlay)
+    });
+    if result.is_err() {
+        out.truncate(length);
+    }
+    result
+}
+
+struct Transcoder<'a, 'o> {
+    entries: Entries<'a>,
+    out: &'o mut Vec<u8>,
+}
+
+/// The place in a struct of a member that comes from an overlay, and its text.
+#[derive(Clone, Copy)]
+struct Insert<'a> {
+    order: u16,
+    text: &'a str,
+}
+
+impl<'a> Transcoder<'a, '_> {
+    /// The outermost message. Its overlay comes in at the places where its members have it.
+    fn object(&mut self, id: TypeId, overlay: &Overlay<'_>) -> Step<()> {
+        let schema = self.entries.schema;
+        let mut inserts = [None; 2];
+        for (insert, key, text) in
+            [(0, "kind", overlay.kind), (1, "apiVersion", overlay.api_version)].into_iter()
+        {
+            if !text.is_empty() {
+                inserts[insert] = order_of(schema, id, key).map(|order| Insert { order, text });
+            }
+        }
+        if inserts[0].map(|i| i.order) > inserts[1].map(|i| i.order) {
+            inserts.swap(0, 1);
+        }
+        let version = (!overlay.resource_version.is_empty()).then_some(overlay.resource_version);
+        self.structure(id, 0..1, &inserts, version)
+    }
+
+    fn structure(
+        &mut self,
+        id: TypeId,
+        group: Range<usize>,
+        inserts: &[Option<Insert<'_>>],
+        resource_version: Option<&str>,
+    ) -> Step<()> {
+        self.entries.enter()?;
+        let wire = self.entries.schema.wire(id);
+        let base = self.entries.gather(id, group)?;
+        if !inserts.is_empty() {
+            self.make_room(id, base, inserts, resource_version);
+        }
+        let end = self.entries.stack.len();
+
+        self.out.push(b'{');
+        let open = self.out.len();
+        let mut zeros = wire.zeros.iter().peekable();
+        let mut next = base;
+        while next < end {
+            let group = self.entries.group_from(next, end);
+            next = group.end;
+            let order = self.entries.stack[group.start].order;
+            while let Some(zero) = zeros.next_if(|zero| zero.order < order) {
+                self.comma(open);
+                self.out.extend_from_slice(zero.json.as_bytes());
+            }
+            zeros.next_if(|zero| zero.order == order);
+            let output = &wire.outputs[usize::from(order)];
+            if output.member == u16::MAX || self.is_left_out(output, group.end - 1) {
+                continue;
+            }
+            let before = self.out.len();
+            self.comma(open);
+            self.out.extend_from_slice(output.quoted.as_bytes());
+            if let Some(insert) = inserts.iter().flatten().find(|i| i.order == order) {
+                json::write_string(insert.text, self.out);
+                continue;
+            }
+            let value = self.out.len();
+            match (&output.kind, resource_version) {
+                (Kind::Struct(inner), Some(version)) if &*output.quoted == "\"metadata\":" => {
+                    let order = order_of(self.entries.schema, *inner, "resourceVersion");
+                    let insert = order.map(|order| Insert { order, text: version });
+                    self.structure(*inner, group, &[insert], None)?;
+                }
+                (kind, _) => self.value(kind, group)?,
+            }
+            if self.was_zero(output, value) {
+                self.out.truncate(before);
+            }
+        }
+        for zero in zeros {
+            self.comma(open);
+            self.out.extend_from_slice(zero.json.as_bytes());
+        }
+        self.out.push(b'}');
+        self.entries.stack.truncate(base);
+        self.entries.leave();
+        Ok(())
+    }
+
+    /// Puts entries for an overlay's members among those above `base`, in their places.
+    fn make_room(&mut self, id: TypeId, base: usize, inserts: &[Option<Insert<'_>>], version: Option<&str>) {
+        let metadata = version.and_then(|_| order_of(self.entries.schema, id, "metadata"));
+        let outputs = &self.entries.schema.wire(id).outputs;
+        for order in inserts.iter().flatten().map(|i| i.order).chain(metadata) {
+            let stack = &mut self.entries.stack;
+            let at = base + stack[base..].partition_point(|e| e.order < order);
+            if stack.get(at).is_none_or(|e| e.order != order) {
+                stack.insert(at, Entry::empty(order, &outputs[usize::from(order)].kind));
+            }
+        }
+        // An overlay's member is written whatever its entry says; one that says nothing would be left out.
+        for insert in inserts.iter().flatten() {
+            for entry in &mut self.entries.stack[base..] {
+                if entry.order == insert.order {
+                    *entry = Entry::present(insert.order);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn comma(&mut self, open: usize) {
+        if self.out.len() > open {
+            self.out.push(b',');
+        }
+    }
+
+    /// Whether output leaves a scalar out, as it is zero.
+    #[inline]
+    fn is_left_out(&self, output: &Output, last: usize) -> bool {
+        if output.omit == Omit::Never || output.pointer {
+            return false;
+        }
+        let entry = self.entries.stack[last];
+        match output.kind {
+            Kind::Bool | Kind::Int64 => entry.number() == 0,
+            Kind::Int32 => entry.number() as i32 == 0,
+            Kind::Float64 => f64::from_bits(entry.number()) == 0.0,
+            Kind::String | Kind::Bytes => entry.range().is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Whether the value that was written at `at` is one that output leaves out after all.
+    #[inline]
+    fn was_zero(&self, output: &Output, at: usize) -> bool {
+        let written = &self.out[at..];
+        match (&output.kind, output.omit) {
+            (_, Omit::Never) => false,
+            (Kind::Bool | Kind::Int32 | Kind::Int64 | Kind::Float64 | Kind::String | Kind::Bytes, _) => false,
+            (Kind::Struct(_), Omit::Zero) => output.zero.as_ref().is_some_and(|z| z.as_bytes() == written),
+            (Kind::Struct(_), _) => false,
+            (Kind::List(_) | Kind::ListMessage(_) | Kind::Map(_) | Kind::Any, _) => written == b"null",
+            (_, Omit::Empty) => output.pointer && written == b"null",
+            (kind, Omit::Zero) => match kind {
+                _ if output.pointer => written == b"null",
+                Kind::Duration => written == b"\"0s\"",
+                Kind::Quantity => written == b"\"0\"",
+                Kind::IntOrString => written == b"0",
+                Kind::SchemaOrBool(_) => written == b"false",
+                _ => written == b"null",
+            },
+        }
+    }
+
+    /// Writes the value of one field, of which `group` are the occurrences.
+    fn value(&mut self, kind: &'a Kind, group: Range<usize>) -> Step<()> {
+        let last = self.entries.stack[group.end - 1];
+        match kind {
+            Kind::Bool => self.bool(last.number() != 0),
+            Kind::Int32 => self.int((last.number() as i32).into()),
+            Kind::Int64 => self.int(last.number() as i64),
+            Kind::Float64 => json::write_float(Entries::float(last)?, self.out),
+            Kind::String => json::write_string(&self.entries.text(last), self.out),
+            Kind::Bytes => self.base64(self.entries.bytes(last)),
+            Kind::Time => match self.entries.time(group)? {
+                None => self.null(),
+                Some(time) => self.quoted(|out| time.write(out)),
+            },
+            Kind::MicroTime => match self.entries.micro_time(group)? {
+                None => self.null(),
+                Some(time) => self.quoted(|out| time.write(out)),
+            },
+            Kind::Duration => {
+                let duration = crate::scalar::Duration(self.entries.duration(group)?);
+                json::write_string(&duration.to_string(), self.out);
+            }
+            Kind::Quantity => {
+                let quantity = self.entries.quantity(group)?;
+                self.quoted(|out| out.extend_from_slice(quantity.as_bytes()));
+            }
+            Kind::IntOrString => match self.entries.int_or_string(group)? {
+                IntOrStr::Int(int) => self.int(int.into()),
+                IntOrStr::Str(text) => json::write_string(&text, self.out),
+            },
+            Kind::RawExtension | Kind::FieldsV1 | Kind::Json => {
+                match self.entries.field_one("RawExtension", group)? {
+                    None | Some([]) => self.null(),
+                    Some(raw) => self.raw(raw)?,
+                }
+            }
+            Kind::SchemaOrArray(id) => self.schema_or_array(*id, group)?,
+            Kind::SchemaOrBool(id) => self.schema_or_bool(*id, group)?,
+            Kind::SchemaOrStringArray(id) => self.schema_or_strings(*id, group)?,
+            Kind::Any => self.null(),
+            Kind::Struct(id) => self.structure(*id, group, &[], None)?,
+            Kind::List(of) => self.list(of, group)?,
+            Kind::ListMessage(of) => {
+                let accepts = [of.accepts() | schema::DELIMITED];
+                let base = self.entries.gather_plain("ListMessage", &accepts, group)?;
+                self.list(of, base..self.entries.stack.len())?;
+                self.entries.stack.truncate(base);
+            }
+            Kind::Map(of) => self.map(of, group)?,
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, of: &'a Kind, group: Range<usize>) -> Step<()> {
+        self.entries.enter()?;
+        self.out.push(b'[');
+        let open = self.out.len();
+        for i in group {
+            let entry = self.entries.stack[i];
+            if Entries::is_packed(of, entry) {
+                let base = self.entries.unpack(of, entry)?;
+                for i in base..self.entries.stack.len() {
+                    self.comma(open);
+                    self.value(of, i..i + 1)?;
+                }
+                self.entries.stack.truncate(base);
+            } else {
+                self.comma(open);
+                self.value(of, i..i + 1)?;
+            }
+        }
+        if self.out.len() == open {
+            self.out.pop();
+            self.null();
+        } else {
+            self.out.push(b']');
+        }
+        self.entries.leave();
+        Ok(())
+    }
+
+    fn map(&mut self, of: &'a Kind, group: Range<usize>) -> Step<()> {
+        self.entries.enter()?;
+        let base = self.entries.gather_map(of, group)?;
+        self.out.push(b'{');
+        let open = self.out.len();
+        for i in base..self.entries.pairs.len() {
+            let pair = self.entries.pairs[i];
+            self.comma(open);
+            json::write_string(&self.entries.key(pair), self.out);
+            self.out.push(b':');
+            let at = self.entries.stack.len();
+            self.entries.stack.push(pair.value);
+            self.value(of, at..at + 1)?;
+            self.entries.stack.truncate(at);
+        }
+        self.out.push(b'}');
+        self.entries.pairs.truncate(base);
+        self.entries.leave();
+        Ok(())
+    }
+
+    fn schema_or_array(&mut self, id: TypeId, group: Range<usize>) -> Step<()> {
+        let accepts = [schema::DELIMITED, schema::DELIMITED];
+        let base = self.entries.gather_plain("JSONSchemaPropsOrArray", &accepts, group)?;
+        let end = self.entries.stack.len();
+        let several = self.entries.stack[base..].partition_point(|e| e.order == 1) + base;
+        self.entries.enter()?;
+        if several < end {
+            self.out.push(b'[');
+            let open = self.out.len();
+            for i in several..end {
+                self.comma(open);
+                self.structure(id, i..i + 1, &[], None)?;
+            }
+            self.out.push(b']');
+        } else if base < several {
+            self.structure(id, base..several, &[], None)?;
+        } else {
+            self.null();
+        }
+        self.entries.leave();
+        self.entries.stack.truncate(base);
+        Ok(())
+    }
+
+    fn schema_or_bool(&mut self, id: TypeId, group: Range<usize>) -> Step<()> {
+        let accepts = [schema::VARINT, schema::DELIMITED];
+        let base = self.entries.gather_plain("JSONSchemaPropsOrBool", &accepts, group)?;
+        let end = self.entries.stack.len();
+        let schema = self.entries.stack[base..].partition_point(|e| e.order == 1) + base;
+        if schema < end {
+            self.structure(id, schema..end, &[], None)?;
+        } else {
+            self.bool(self.entries.last(base, 1).is_some_and(|allows| allows.number() != 0));
+        }
+        self.entries.stack.truncate(base);
+        Ok(())
+    }
+
+    fn schema_or_strings(&mut self, id: TypeId, group: Range<usize>) -> Step<()> {
+        let accepts = [schema::DELIMITED, schema::DELIMITED];
+        let base = self.entries.gather_plain("JSONSchemaPropsOrStringArray", &accepts, group)?;
+        let end = self.entries.stack.len();
+        let strings = self.entries.stack[base..].partition_point(|e| e.order == 1) + base;
+        if strings < end {
+            self.list(&Kind::String, strings..end)?;
+        } else if base < strings {
+            self.structure(id, base..strings, &[], None)?;
+        } else {
+            self.null();
+        }
+        self.entries.stack.truncate(base);
+        Ok(())
+    }
+
+    fn null(&mut self) {
+        self.out.extend_from_slice(b"null");
+    }
+
+    fn bool(&mut self, bool: bool) {
+        self.out.extend_from_slice(if bool { b"true" } else { b"false" });
+    }
+
+    fn int(&mut self, int: i64) {
+        self.out.extend_from_slice(itoa::Buffer::new().format(int).as_bytes());
+    }
+
+    fn quoted(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.out.push(b'"');
+        write(self.out);
+        self.out.push(b'"');
+    }
+
+    fn base64(&mut self, bytes: &[u8]) {
+        self.out.push(b'"');
+        let start = self.out.len();
+        self.out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+        let written = STANDARD.encode_slice(bytes, &mut self.out[start..]);
+        self.out.truncate(start + written.expect("four bytes for each three are enough"));
+        self.out.push(b'"');
+    }
+
+    /// Copies JSON. What has no space is compact; anything else is read, as space inside strings stays.
+    fn raw(&mut self, raw: &[u8]) -> Step<()> {
+        match std::str::from_utf8(raw) {
+            Ok(text) if !has_space(raw) => json::write_raw(text, self.out),
+            _ => json::write_raw(&json::raw(raw)?, self.out),
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is a space or a control character, in strings or between them.
+fn has_space(json: &[u8]) -> bool {
+    // Without an early end the compiler takes many bytes at a time.
+    json.iter().fold(false, |found, byte| found | (*byte <= b' '))
+}
+
+fn order_of(schema: &Schema, id: TypeId, key: &str) -> Option<u16> {
+    let of = schema.get(id);
+    of.member_index(key).map(|index| of.members()[index].order)
+}
