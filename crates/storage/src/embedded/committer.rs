@@ -182,9 +182,9 @@ impl Inbox {
 /// How much of the disk is left for whom.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Room {
-    ForNothing,
-    ForDeletions,
-    ForAll,
+    Nothing,
+    Deletions,
+    All,
 }
 
 /// A change of a batch.
@@ -266,7 +266,7 @@ impl Committer {
 
     fn wake(&self) -> Instant {
         if !self.garbage.is_empty() && self.shared.failure.load().is_none() {
-            return clock::monotonic();
+            return self.retry;
         }
         let timer = self.timers.keys().next().map_or(self.next_progress, |(end, _)| *end);
         timer.min(self.next_progress)
@@ -367,9 +367,9 @@ impl Committer {
         write.operation.check(snapshot, &write.key)?;
         let (value, ttl, needed) = match &write.operation {
             Operation::Create { value, ttl } | Operation::Update { value, ttl, .. } => {
-                (Some(value.clone()), *ttl, Room::ForAll)
+                (Some(value.clone()), *ttl, Room::All)
             }
-            Operation::Delete { .. } => (None, None, Room::ForDeletions),
+            Operation::Delete { .. } => (None, None, Room::Deletions),
         };
         if room < needed {
             return Err(Error::NoSpace(format!(
@@ -390,14 +390,14 @@ impl Committer {
     }
 
     fn room(&self) -> Room {
-        let Ok(disk) = rustix::fs::statvfs(self.directory.path()) else { return Room::ForAll };
+        let Ok(disk) = rustix::fs::statvfs(self.directory.path()) else { return Room::All };
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         if free >= self.options.reserve_bytes {
-            Room::ForAll
+            Room::All
         } else if free >= self.options.reserve_bytes / 4 {
-            Room::ForDeletions
+            Room::Deletions
         } else {
-            Room::ForNothing
+            Room::Nothing
         }
     }
 
@@ -569,7 +569,7 @@ impl Committer {
     }
 
     fn remove_garbage(&mut self) {
-        if self.garbage.is_empty() || self.ensure_open().is_err() {
+        if self.garbage.is_empty() || clock::monotonic() < self.retry || self.ensure_open().is_err() {
             return;
         }
         let mut batch = Batch::default();
