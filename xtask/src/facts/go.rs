@@ -28,7 +28,15 @@ pub(super) struct Package {
 pub(super) struct Constant {
     pub name: String,
     pub go_type: String,
-    pub value: String,
+    pub value: Text,
+}
+
+/// A constant's value.
+#[derive(Clone, Debug)]
+pub(super) enum Text {
+    Literal(String),
+    /// Another constant, with its import path where that is another package's.
+    Constant(String),
 }
 
 /// A type declaration.
@@ -294,12 +302,12 @@ impl<'a> Reader<'a> {
             } else if line == "const (" {
                 while let Some(line) = self.next().filter(|l| *l != ")") {
                     if !self.comment(line) {
-                        constant(line, package);
+                        package.constants.extend(constant(line, &self.imports));
                     }
                 }
                 self.markers.clear();
             } else if let Some(rest) = line.strip_prefix("const ") {
-                constant(rest, package);
+                package.constants.extend(constant(rest, &self.imports));
             } else if line.ends_with('{') || line.ends_with('(') {
                 self.skip_block();
             }
@@ -385,23 +393,32 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Keeps `Name Type = "value"`; other constants are of no use here.
-fn constant(line: &str, package: &mut Package) {
-    let Some((left, right)) = line.split_once('=') else { return };
+/// Keeps `Name Type = "value"` and `Name = Type("value")`, where another constant may stand for the text;
+/// other constants are of no use here.
+fn constant(line: &str, imports: &BTreeMap<String, String>) -> Option<Constant> {
+    let (left, right) = line.split_once('=')?;
     let words: Vec<&str> = left.split_whitespace().collect();
     let right = right.trim();
-    // `Name Type = "value"` and `Name = Type("value")`.
-    let (name, go_type, literal) = match words.as_slice() {
+    let (name, go_type, value) = match words.as_slice() {
         [name, go_type] => (*name, *go_type, right),
-        [name] => match right.split_once('(') {
-            Some((go_type, rest)) => (*name, go_type, rest),
-            None => return,
-        },
-        _ => return,
+        [name] => {
+            let (go_type, rest) = right.split_once('(')?;
+            (*name, go_type, rest.split_once(')')?.0)
+        }
+        _ => return None,
     };
-    if let Some((value, _)) = literal.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
-        package.constants.push(Constant { name: name.into(), go_type: go_type.into(), value: value.into() });
-    }
+    let value = match value.strip_prefix('"') {
+        Some(rest) => Text::Literal(rest.split_once('"')?.0.to_owned()),
+        None => {
+            let of =
+                value.split_whitespace().next().filter(|v| v.starts_with(|c: char| c.is_alphabetic()))?;
+            match of.split_once('.') {
+                Some((alias, local)) => Text::Constant(format!("{}.{local}", imports.get(alias)?)),
+                None => Text::Constant(of.to_owned()),
+            }
+        }
+    };
+    Some(Constant { name: name.into(), go_type: go_type.into(), value })
 }
 
 /// Splits a struct tag: `json:"name,omitempty" protobuf:"bytes,1,opt,name=name"`.

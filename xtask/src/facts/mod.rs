@@ -45,12 +45,8 @@ pub(super) fn run(tree: &Path, discovery: Option<&Path>, out: &Path) -> Result<S
     let documents = openapi::read(tree, &served)?;
     let mut world = resolve::World::new(tree);
     let storage = storage::read(tree, &served, &mut world)?;
-    let types = resolve::types(&mut world, &served, &storage, &documents)?;
-    let complaints = openapi::check(&types, &documents);
-    if !complaints.is_empty() {
-        return Err(Error::Disagree(complaints));
-    }
-    let types = openapi::complete(types, &documents);
+    let mut types = resolve::types(&mut world, &served, &storage, &documents)?;
+    openapi::complete(&mut types, &documents)?;
     let kubernetes = format!("v{}", world.kubernetes_version()?);
     write::write(out, &kubernetes, &served, &world.registered()?, &storage, &types)
 }

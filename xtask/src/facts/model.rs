@@ -22,8 +22,6 @@ pub(super) struct TypeFacts {
     pub unions: Option<Value>,
     /// The whole OpenAPI definition, where it is none of an object with properties.
     pub definition: Option<Value>,
-    /// Whether served OpenAPI documents have a definition of it.
-    pub in_openapi: bool,
 }
 
 /// A field.
@@ -44,10 +42,12 @@ pub(super) struct FieldFacts {
     pub list_type: String,
     pub list_map_keys: Vec<String>,
     pub map_type: String,
-    pub struct_atomic: bool,
+    pub struct_type: String,
     pub patch_strategy: String,
     pub patch_merge_key: String,
     pub default: Option<Value>,
+    /// Whether it refers to a definition and has no description: OpenAPI v3 then needs no `allOf`.
+    pub bare: bool,
     /// The values of the string, of the list's items, or of the map's values.
     pub enum_values: Vec<String>,
 }

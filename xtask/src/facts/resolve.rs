@@ -87,8 +87,7 @@ impl World {
         let path = self.tree.join("staging/src/k8s.io/component-base/version/base.go");
         let text = fs::read_to_string(&path).map_err(|e| Error::read(&path, e))?;
         let version = text.split_once("DefaultKubeBinaryVersion = \"").and_then(|(_, r)| r.split_once('"'));
-        let (version, _) =
-            version.ok_or_else(|| Error::Facts(format!("{}: no version", path.display())))?;
+        let (version, _) = version.ok_or_else(|| Error::Facts(format!("{}: no version", path.display())))?;
         Ok(version.to_owned())
     }
 
@@ -112,7 +111,8 @@ impl World {
                     continue;
                 }
                 let text = fs::read_to_string(&register).map_err(|e| Error::read(&register, e))?;
-                let Some(group) = text.split_once("GroupName = \"").and_then(|(_, r)| r.split_once('"')) else {
+                let Some(group) = text.split_once("GroupName = \"").and_then(|(_, r)| r.split_once('"'))
+                else {
                     continue;
                 };
                 self.group_versions.insert((group.0.to_owned(), version), path);
@@ -267,7 +267,6 @@ impl Resolver<'_> {
             fields: Vec::new(),
             unions: None,
             definition: None,
-            in_openapi: false,
         };
         if !facts.form.is_empty() {
             return Ok(facts);
@@ -275,9 +274,8 @@ impl Resolver<'_> {
         let package = self.world.package(path)?;
         let declaration =
             package.types.get(local).ok_or_else(|| Error::Facts(format!("no declaration of {qualified}")))?;
-        facts.atomic = ["structType", "mapType"]
-            .iter()
-            .any(|name| marker(&declaration.markers, name) == Some("atomic"));
+        facts.atomic =
+            ["structType", "mapType"].iter().any(|name| marker(&declaration.markers, name) == Some("atomic"));
         let (of_path, fields) = match &declaration.body {
             Body::Struct(_) => (path.to_owned(), local.to_owned()),
             // `type List metav1.List`: a struct with the fields of another.
@@ -361,29 +359,52 @@ impl Resolver<'_> {
         facts.omit_zero = options.contains(&"omitzero");
         let has = |name: &str| marker(&field.markers, name).is_some();
         let value = |name: &str| marker(&field.markers, name).unwrap_or_default().to_owned();
-        facts.required = !inline && (has("required") || !(has("optional") || facts.omit_empty || facts.omit_zero));
+        facts.required =
+            !inline && (has("required") || !(has("optional") || facts.omit_empty || facts.omit_zero));
         facts.list_type = value("listType");
         facts.list_map_keys =
             field.markers.iter().filter(|(n, _)| n == "listMapKey").map(|(_, v)| v.clone()).collect();
         facts.map_type = value("mapType");
-        facts.struct_atomic = value("structType") == "atomic";
+        facts.struct_type = value("structType");
         let tag = |name: &str| field.tag.get(name).cloned().unwrap_or_default();
         facts.patch_strategy = tag("patchStrategy");
         facts.patch_merge_key = tag("patchMergeKey");
         if let Some(text) = marker(&field.markers, "default") {
-            let default = self.default(path, text).ok_or_else(|| refuse(&format!("the default {text}")))?;
+            let default = self.default(path, text)?.ok_or_else(|| refuse(&format!("the default {text}")))?;
             facts.default = Some(default);
         }
         Ok(Some(facts))
     }
 
     /// A marker's constant: JSON, or `ref(Constant)`.
-    fn default(&self, path: &str, text: &str) -> Option<Value> {
+    fn default(&mut self, path: &str, text: &str) -> Result<Option<Value>, Error> {
         let Some(name) = text.strip_prefix("ref(").and_then(|t| t.strip_suffix(')')) else {
-            return serde_json::from_str(text).ok();
+            return Ok(serde_json::from_str(text).ok());
         };
-        let constant = self.world.packages[path].constants.iter().find(|c| c.name == name)?;
-        Some(Value::String(constant.value.clone()))
+        Ok(self.text(path, &go::Text::Constant(name.to_owned()))?.map(Value::String))
+    }
+
+    /// A constant's text, through constants that name others.
+    fn text(&mut self, path: &str, text: &go::Text) -> Result<Option<String>, Error> {
+        let mut path = path.to_owned();
+        let mut text = text.clone();
+        loop {
+            let name = match text {
+                go::Text::Literal(text) => return Ok(Some(text)),
+                go::Text::Constant(name) => name,
+            };
+            let local = match name.rsplit_once('.') {
+                Some((of, local)) => {
+                    path = of.to_owned();
+                    local
+                }
+                None => &name,
+            };
+            match self.world.package(&path)?.constants.iter().find(|c| c.name == local) {
+                Some(constant) => text = constant.value.clone(),
+                None => return Ok(None),
+            }
+        }
     }
 
     fn shape(&mut self, path: &str, go_type: &GoType, values: &mut Vec<String>) -> Result<Shape, Error> {
@@ -422,17 +443,20 @@ impl Resolver<'_> {
             package.types.get(local).ok_or_else(|| Error::Facts(format!("no declaration of {qualified}")))?;
         if marker(&declaration.markers, "enum").is_some() {
             let of_type = package.constants.iter().filter(|c| c.go_type == local);
-            *values = of_type.map(|c| c.value.clone()).collect();
+            for constant in of_type.map(|c| c.value.clone()).collect::<Vec<_>>() {
+                let text = self.text(path, &constant)?;
+                values.push(text.ok_or_else(|| Error::Facts(format!("{qualified}: a value {constant:?}")))?);
+            }
             values.sort();
             values.dedup();
         }
-        match &declaration.body {
+        match &self.world.packages[path].types[local].body {
             Body::Struct(_) => {
                 self.pending.push(qualified.clone());
                 Ok(Shape::Struct(qualified))
             }
             Body::Alias(of) | Body::Named(of) => {
-                let named = matches!(declaration.body, Body::Named(_));
+                let named = matches!(self.world.packages[path].types[local].body, Body::Named(_));
                 let of = of.clone();
                 let shape = self.shape(path, &of, values)?;
                 match shape {
@@ -488,14 +512,16 @@ impl Resolver<'_> {
             let (repeated, expected) = proto_type(&field.kind);
             if proto.repeated != repeated || proto.proto_type != expected {
                 let found = (proto.repeated, &proto.proto_type);
-                self.complaints.push(format!("{what}: {:?}, in generated.proto {found:?}", (repeated, expected)));
+                self.complaints
+                    .push(format!("{what}: {:?}, in generated.proto {found:?}", (repeated, expected)));
             }
             if !field.inline && proto.name != field.json && !ProtoName(&field.json).like(&proto.name) {
                 self.complaints.push(format!("{what}: named {} in generated.proto", proto.name));
             }
         }
         for (number, proto) in message.iter().filter(|(n, _)| !seen.contains(n)) {
-            self.complaints.push(format!("{qualified}: {} ({number}) is only in generated.proto", proto.name));
+            self.complaints
+                .push(format!("{qualified}: {} ({number}) is only in generated.proto", proto.name));
         }
     }
 }

@@ -86,7 +86,9 @@ fn group_of(tree: &Path, alias: &str) -> Result<String, Error> {
     let directory = if alias == "api" { "core" } else { alias };
     let register = text(&tree.join("pkg/apis").join(directory).join("register.go"))?;
     let group = register.split_once("GroupName = \"").and_then(|(_, rest)| rest.split_once('"'));
-    group.map(|(g, _)| g.to_owned()).ok_or_else(|| Error::Facts(format!("pkg/apis/{directory}: no GroupName")))
+    group
+        .map(|(g, _)| g.to_owned())
+        .ok_or_else(|| Error::Facts(format!("pkg/apis/{directory}: no GroupName")))
 }
 
 /// Resources that share their objects: all are stored as the first one.

@@ -62,7 +62,12 @@ pub(super) fn write(
             fs::remove_file(&path).map_err(|e| Error::read(&path, e))?;
         }
     }
-    Ok(format!("{} tables, {} types, {} fields of Kubernetes {kubernetes}", written.len(), counts.0, counts.1))
+    Ok(format!(
+        "{} tables, {} types, {} fields of Kubernetes {kubernetes}",
+        written.len(),
+        counts.0,
+        counts.1
+    ))
 }
 
 fn inputs(path: &str) -> Vec<String> {
@@ -118,7 +123,6 @@ fn write_type(text: &mut String, facts: &TypeFacts, package: &str, names: &BTree
     line.put_some("form", facts.form);
     line.put_true("inEveryVersion", facts.in_every_version);
     line.put_true("atomic", facts.atomic);
-    line.put_true("openapi", facts.in_openapi);
     if let Some(unions) = &facts.unions {
         line.put("unions", unions.clone());
     }
@@ -155,13 +159,14 @@ fn field_line(field: &FieldFacts, package: &str, names: &BTreeMap<&str, &str>) -
     line.put_some("listType", &field.list_type);
     line.put_all("listMapKeys", &field.list_map_keys);
     line.put_some("mapType", &field.map_type);
-    line.put_true("structAtomic", field.struct_atomic);
+    line.put_some("structType", &field.struct_type);
     line.put_some("patchStrategy", &field.patch_strategy);
     line.put_some("patchMergeKey", &field.patch_merge_key);
     if let Some(default) = &field.default {
         line.put("default", default.clone());
     }
     line.put_all("enum", &field.enum_values);
+    line.put_true("bare", field.bare);
     line
 }
 

@@ -3,7 +3,7 @@
 use keelson_apimachinery::schema::{Field, Kind, ListType, Merge, Omit, StructType};
 use keelson_apimachinery::{Schema, Text, TypeId, Value};
 
-use super::{Facts, Resource, Subresource};
+use super::{Facts, OpenApi, Resource, Subresource};
 
 #[allow(dead_code)]
 mod wire {
@@ -20,7 +20,18 @@ pub(super) fn load() -> Facts {
     let kinds = tables.kinds.iter().map(|(group, version, kind, index)| {
         (loader.str(*group), loader.str(*version), loader.str(*kind), TypeId(*index))
     });
+    let openapi = &tables.openapi;
+    let text_of = |list: &[(u32, u32)]| list.iter().map(|(t, s)| (TypeId(*t), loader.str(*s))).collect();
+    let fields = |list: &[(u32, u16)]| list.iter().map(|(t, f)| (TypeId(*t), usize::from(*f))).collect();
+    let forms = openapi.forms.iter().map(|(f, n, d)| (loader.str(*f), loader.str(*n), loader.str(*d)));
     Facts {
+        openapi: OpenApi {
+            forms: forms.collect(),
+            definitions: text_of(&openapi.definitions),
+            unions: text_of(&openapi.unions),
+            bare: fields(&openapi.bare),
+            granular: fields(&openapi.granular),
+        },
         kinds: kinds.collect(),
         everywhere: tables.everywhere.iter().map(|(kind, i)| (loader.str(*kind), TypeId(*i))).collect(),
         registered: tables.registered.iter().map(|(g, v)| (loader.str(*g), loader.str(*v))).collect(),

@@ -54,6 +54,7 @@ pub struct Subresource {
 }
 
 struct Facts {
+    openapi: OpenApi,
     schema: Schema,
     resources: Vec<Resource>,
     /// Sorted by group, version and kind.
@@ -61,6 +62,24 @@ struct Facts {
     /// Kinds that exist in every registered version.
     everywhere: Vec<(&'static str, TypeId)>,
     registered: Vec<(&'static str, &'static str)>,
+}
+
+/// What OpenAPI definitions have besides what follows from the schema. Few entries each.
+pub(crate) struct OpenApi {
+    /// Types with a wire form of their own: its name in the tables, the definition's name, its JSON.
+    pub(crate) forms: Vec<(&'static str, &'static str, &'static str)>,
+    /// Definitions that have no properties, as JSON.
+    pub(crate) definitions: Vec<(TypeId, &'static str)>,
+    /// `x-kubernetes-unions`, as JSON.
+    pub(crate) unions: Vec<(TypeId, &'static str)>,
+    /// Fields (by index) that refer to a definition and have no description.
+    pub(crate) bare: Vec<(TypeId, usize)>,
+    /// Fields (by index) with `x-kubernetes-map-type: granular`.
+    pub(crate) granular: Vec<(TypeId, usize)>,
+}
+
+pub(crate) fn openapi() -> &'static OpenApi {
+    &FACTS.openapi
 }
 
 static FACTS: LazyLock<Facts> = LazyLock::new(load::load);

@@ -1,4 +1,4 @@
-// The binary form of the tables, between `build.rs`, which includes this file, and `load.rs`. Plain comments:
+// The binary form of the tables, between `build/tables.rs`, which includes this file, and `load.rs`. Plain comments:
 // an included file can't have inner documentation.
 //
 // Strings stand once in `Tables::strings`; everything else holds their indexes.
@@ -20,6 +20,22 @@ pub(super) struct Tables<'a> {
     /// Groups and versions that the scheme of kube-apiserver knows.
     pub(super) registered: Vec<(StringId, StringId)>,
     pub(super) resources: Vec<Resource>,
+    pub(super) openapi: OpenApi,
+}
+
+/// What OpenAPI definitions have besides what follows from the types.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(super) struct OpenApi {
+    /// Types with a wire form of their own: its name in the tables, the definition's name, its JSON.
+    pub(super) forms: Vec<(StringId, StringId, StringId)>,
+    /// Definitions that have no properties, as JSON.
+    pub(super) definitions: Vec<(TypeIndex, StringId)>,
+    /// `x-kubernetes-unions`, as JSON.
+    pub(super) unions: Vec<(TypeIndex, StringId)>,
+    /// Fields that refer to a definition and have no description.
+    pub(super) bare: Vec<(TypeIndex, u16)>,
+    /// Fields with `x-kubernetes-map-type: granular`.
+    pub(super) granular: Vec<(TypeIndex, u16)>,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]

@@ -3,6 +3,7 @@
 //! Reference data stands beside the workspace, in `../shared/reference`; where it is absent those tests print
 //! a line and pass.
 
+mod openapi;
 mod schema;
 mod served;
 

@@ -1,8 +1,8 @@
 //! What the schema says of types.
 
 use keelson_api::facts::{self, schema};
-use keelson_apimachinery::schema::{Field, Kind, ListType, Omit};
 use keelson_apimachinery::Value;
+use keelson_apimachinery::schema::{Field, Kind, ListType, Omit};
 
 fn field(kind: &str, path: &[&str]) -> &'static Field {
     let mut id = schema().id(kind).unwrap_or_else(|| panic!("no type {kind}"));
@@ -77,7 +77,10 @@ fn named_lists_are_messages_of_their_own() {
 fn go_names_carry_the_package() {
     let name = |id| schema().get(id).go_name.as_str();
     assert_eq!(name(facts::kind("", "v1", "Pod").expect("a type")), "v1.Pod");
-    assert_eq!(name(facts::kind("autoscaling", "v2", "HorizontalPodAutoscaler").expect("a type")), "v2.HorizontalPodAutoscaler");
+    assert_eq!(
+        name(facts::kind("autoscaling", "v2", "HorizontalPodAutoscaler").expect("a type")),
+        "v2.HorizontalPodAutoscaler"
+    );
 }
 
 #[test]

@@ -52,7 +52,11 @@ fn resources_are_those_of_discovery_in_its_order() {
             let group = item["metadata"]["name"].as_str().unwrap_or_default();
             for version in item["versions"].as_array().unwrap() {
                 for r in version["resources"].as_array().unwrap() {
-                    expected.push((group.to_owned(), version["version"].as_str().unwrap().to_owned(), r.clone()));
+                    expected.push((
+                        group.to_owned(),
+                        version["version"].as_str().unwrap().to_owned(),
+                        r.clone(),
+                    ));
                 }
             }
         }
