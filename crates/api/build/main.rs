@@ -1,5 +1,7 @@
-//! Turns the fact tables in `schema/` into the binary form that the crate embeds.
+//! Turns the fact tables in `schema/`, and descriptions from the crate `k8s-openapi`, into the binary forms
+//! that the crate embeds.
 
+mod descriptions;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -22,6 +24,17 @@ fn main() {
             types.insert(format!("{package}.{name}"), (package, t));
         }
     }
+    println!("cargo::rerun-if-changed=../../Cargo.lock");
+    let mut texts = descriptions::read();
+    for (name, (package, t)) in &types {
+        let kind = name.strip_prefix(package).and_then(|n| n.strip_prefix('.')?.strip_suffix("List"));
+        if let Some(kind) = kind
+            && t["fields"].as_array().is_some_and(|fields| fields.iter().any(|f| f["name"] == "items"))
+        {
+            descriptions::add_list(&mut texts, name, kind);
+        }
+    }
+    fs::write(out.join("descriptions.bin"), descriptions::encode(&texts)).expect("OUT_DIR can be written");
     let source = tables::Source { types, resources: &tables["resources.json"] };
     fs::write(out.join("facts.bin"), source.encode()).expect("OUT_DIR can be written");
 }

@@ -283,7 +283,8 @@ impl Builder<'_> {
             }
         }
         if let Some(text) = self.texts.describe(definition, Some(&field.json)) {
-            property.insert("description", text);
+            let values = if field.kind == Kind::String { field.enum_values.as_slice() } else { &[] };
+            property.insert("description", with_values(text, values));
         }
         self.extensions(id, index, field, &mut property);
         property
@@ -352,6 +353,18 @@ impl Builder<'_> {
             form => self.reference(self::form(form).unwrap_or_default()),
         }
     }
+}
+
+/// As upstream's generator, a field's values are named at the end of its description.
+fn with_values(text: &str, values: &[Text]) -> String {
+    let mut text = text.to_owned();
+    if !values.is_empty() {
+        text.push_str("\n\nPossible enum values:");
+    }
+    for value in values {
+        text.push_str(&format!("\n - `{value:?}`"));
+    }
+    text
 }
 
 fn object<const N: usize>(members: [(&'static str, Value); N]) -> Map {

@@ -1,9 +1,11 @@
 //! Facts of the built-in kinds, read from the tables in `crates/api/schema` that `cargo xtask facts` writes.
 
+mod descriptions;
 mod load;
 
 use std::sync::LazyLock;
 
+pub use descriptions::{Descriptions, descriptions};
 use keelson_apimachinery::{Schema, Text, TypeId};
 
 /// A resource that the server serves, in one version.

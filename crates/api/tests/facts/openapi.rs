@@ -80,3 +80,43 @@ fn a_reference_is_wrapped_in_v3_and_bare_in_v2() {
     let spec = &v2["properties"]["spec"];
     assert_eq!(*spec, serde_json::json!({"$ref": "#/definitions/io.k8s.api.core.v1.PodSpec"}));
 }
+
+#[test]
+fn descriptions_cover_served_definitions() {
+    let texts = facts::descriptions();
+    let pod = "io.k8s.api.core.v1.Pod";
+    assert!(texts.of_type(pod).is_some_and(|t| t.starts_with("Pod is a collection of containers")));
+    // Undescribed upstream, but for `object`.
+    let undescribed = [
+        "io.k8s.api.certificates.v1.CertificateSigningRequest.metadata",
+        "io.k8s.api.networking.v1.IngressRule.http",
+        "io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent.object",
+        "io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent.type",
+    ];
+    let bare = ["JSONSchemaProps", "ExternalDocumentation", "version.Info"];
+    let mut missing = Vec::new();
+    for name in openapi_schema::all() {
+        if texts.of_type(name).is_none() {
+            missing.push(name.to_owned());
+        }
+        if bare.iter().any(|bare| name.ends_with(bare)) {
+            continue;
+        }
+        let definition = made(name, Document::V2);
+        for property in definition["properties"].as_object().into_iter().flatten().map(|(name, _)| name) {
+            if texts.of_field(name, property).is_none() {
+                missing.push(format!("{name}.{property}"));
+            }
+        }
+    }
+    assert_eq!(missing, undescribed);
+    assert!(texts.of_field("io.k8s.api.core.v1.PodList", "items").is_some_and(|t| t.contains("Pod")));
+
+    let definition = openapi_schema::definition("io.k8s.api.core.v1.PodSpec", Document::V2, &texts);
+    let definition = definition.expect("a definition");
+    let text = definition.str_at(&["properties", "restartPolicy", "description"]);
+    assert!(
+        text.ends_with("\n\nPossible enum values:\n - `\"Always\"`\n - `\"Never\"`\n - `\"OnFailure\"`"),
+        "{text}"
+    );
+}
