@@ -52,22 +52,16 @@ fn path_item(item: &PathItem, shared: &mut Shared) -> Value {
     let common = common_parameters(item);
     let mut members = Map::new();
     for operation in &item.operations {
-        // A body is the path's where the path has one operation.
-        let alone = item.operations.len() == 1;
-        members.insert(operation.method, write_operation(operation, &common, alone, shared));
+        members.insert(operation.method, write_operation(operation, &common, shared));
     }
-    let mut at_path: Vec<Value> = Vec::new();
-    if let [operation] = item.operations.as_slice() {
-        at_path.extend(body_parameter(&operation.body, shared));
-    }
-    at_path.extend(common.iter().map(|p| parameter(p, shared)));
+    let at_path: Vec<Value> = common.iter().map(|p| parameter(p, shared)).collect();
     if !at_path.is_empty() {
         members.insert("parameters", at_path);
     }
     Value::Object(members)
 }
 
-fn write_operation(operation: &Operation, common: &[Parameter], alone: bool, shared: &mut Shared) -> Value {
+fn write_operation(operation: &Operation, common: &[Parameter], shared: &mut Shared) -> Value {
     let mut members = Map::new();
     if operation.consumes != Consumes::Nothing {
         members.insert("consumes", texts(consumed(operation.consumes)));
@@ -82,10 +76,7 @@ fn write_operation(operation: &Operation, common: &[Parameter], alone: bool, sha
     if let Some([group, version, kind]) = &operation.gvk {
         members.insert("x-kubernetes-group-version-kind", gvk(group, version, kind));
     }
-    let mut own: Vec<Value> = Vec::new();
-    if !alone {
-        own.extend(body_parameter(&operation.body, shared));
-    }
+    let mut own: Vec<Value> = body_parameter(&operation.body, shared).into_iter().collect();
     own.extend(operation.parameters.iter().filter(|p| !common.contains(p)).map(|p| parameter(p, shared)));
     if !own.is_empty() {
         members.insert("parameters", own);
