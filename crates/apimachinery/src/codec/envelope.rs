@@ -155,10 +155,7 @@ mod tests {
     fn what_is_no_envelope_is_refused() {
         for (bytes, message) in [
             (&b""[..], "empty data"),
-            (
-                b"{}",
-                "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]",
-            ),
+            (b"{}", "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]"),
             (b"k8s\0", "empty body"),
             (b"k8s\0\x0a\x05", "unexpected EOF"),
             (b"k8s\0\x08\x05", "proto: wrong wireType = 0 for field TypeMeta"),

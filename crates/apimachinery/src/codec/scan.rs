@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use super::DecodeError;
 use super::protobuf::reader::{DELIMITED, Reader, Step, VARINT, wrong_wire_type};
-use crate::schema::{Kind, Schema, StructType};
 use crate::TypeId;
+use crate::schema::{Kind, Schema, StructType};
 
 /// What an object's metadata says.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -131,7 +131,8 @@ fn pair(message: &[u8]) -> Step<(&str, &str)> {
 /// key. `None` where it is not in the message.
 ///
 /// # Errors
-/// A path that leads to nothing of that kind in this type, a malformed message, a string that is not UTF-8.
+/// A path that leads to nothing of that kind in this type (found out as far as the message has it), a malformed
+/// message, a string that is not UTF-8.
 pub fn string_at<'a>(
     schema: &Schema,
     ty: TypeId,

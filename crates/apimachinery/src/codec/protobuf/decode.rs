@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::entries::{Entries, IntOrStr};
 use super::reader::Step;
-use crate::codec::json;
 use crate::codec::DecodeError;
+use crate::codec::json;
 use crate::schema::{self, Kind};
 use crate::{Map, Schema, Text, TypeId, Value};
 
@@ -81,7 +81,9 @@ impl<'a> Decoder<'a> {
             Kind::String => text(self.entries.text(last)),
             Kind::Bytes => Value::from(STANDARD.encode(self.entries.bytes(last))),
             Kind::Time => self.entries.time(group)?.map_or(Value::Null, |t| Value::from(t.to_string())),
-            Kind::MicroTime => self.entries.micro_time(group)?.map_or(Value::Null, |t| Value::from(t.to_string())),
+            Kind::MicroTime => {
+                self.entries.micro_time(group)?.map_or(Value::Null, |t| Value::from(t.to_string()))
+            }
             Kind::Duration => Value::from(crate::scalar::Duration(self.entries.duration(group)?).to_string()),
             Kind::Quantity => text(self.entries.quantity(group)?),
             Kind::IntOrString => match self.entries.int_or_string(group)? {
@@ -101,7 +103,8 @@ impl<'a> Decoder<'a> {
             Kind::Struct(id) => Value::Object(self.structure(*id, group)?),
             Kind::List(of) => self.list(of, group)?,
             Kind::ListMessage(of) => {
-                let base = self.entries.gather_plain("ListMessage", &[of.accepts() | schema::DELIMITED], group)?;
+                let base =
+                    self.entries.gather_plain("ListMessage", &[of.accepts() | schema::DELIMITED], group)?;
                 let list = self.list(of, base..self.entries.stack.len())?;
                 self.entries.stack.truncate(base);
                 list

@@ -78,7 +78,9 @@ impl Encoder<'_> {
         let name = field.json.as_str();
         match (&field.kind, value) {
             // Lists, maps and bytes are nil, as pointers are.
-            (Kind::List(_) | Kind::ListMessage(_) | Kind::Map(_) | Kind::Bytes | Kind::Any, Value::Null) => Ok(()),
+            (Kind::List(_) | Kind::ListMessage(_) | Kind::Map(_) | Kind::Bytes | Kind::Any, Value::Null) => {
+                Ok(())
+            }
             (_, Value::Null) if field.pointer => Ok(()),
             (Kind::List(of), Value::Array(values)) => {
                 values.iter().try_for_each(|value| self.value(number, of, value, name))
@@ -117,7 +119,9 @@ impl Encoder<'_> {
             (Kind::Struct(id), Value::Object(members)) => {
                 self.nested(number, |encoder| encoder.structure(*id, members))?;
             }
-            (Kind::Struct(id), Value::Null) => self.nested(number, |encoder| encoder.structure(*id, EMPTY))?,
+            (Kind::Struct(id), Value::Null) => {
+                self.nested(number, |encoder| encoder.structure(*id, EMPTY))?
+            }
             (Kind::ListMessage(of), Value::Array(values)) => self.nested(number, |encoder| {
                 values.iter().try_for_each(|value| encoder.value(1, of, value, name))
             })?,
@@ -248,7 +252,9 @@ fn expected(kind: &Kind) -> &'static str {
     match kind {
         Kind::Bool => "a boolean",
         Kind::Int32 | Kind::Int64 | Kind::Float64 => "a number",
-        Kind::String | Kind::Bytes | Kind::Time | Kind::MicroTime | Kind::Duration | Kind::Quantity => "a string",
+        Kind::String | Kind::Bytes | Kind::Time | Kind::MicroTime | Kind::Duration | Kind::Quantity => {
+            "a string"
+        }
         Kind::IntOrString => "a string or a number of 32 bits",
         Kind::List(_) | Kind::ListMessage(_) => "a list",
         Kind::SchemaOrArray(_) => "a schema or a list of them",

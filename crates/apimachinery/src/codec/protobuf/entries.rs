@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use super::reader::{DELIMITED, FIXED64, Reader, Step, VARINT, wrong_wire_type};
 use crate::codec::{DecodeError, MAX_DEPTH};
-use crate::schema::{self, Kind, Schema, TypeId};
 use crate::scalar::{self, MicroTime, Time};
+use crate::schema::{self, Kind, Schema, TypeId};
 
 /// One occurrence of a field.
 #[derive(Clone, Copy, Debug)]

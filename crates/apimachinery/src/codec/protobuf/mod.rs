@@ -12,9 +12,9 @@ mod decode;
 mod encode;
 pub(crate) mod entries;
 pub(crate) mod reader;
-pub(crate) mod writer;
 #[cfg(test)]
-mod tests;
+pub(in crate::codec) mod tests;
+pub(crate) mod writer;
 
 pub use decode::decode;
 pub use encode::encode;

@@ -26,7 +26,8 @@ pub fn with_resource_version(
         Kind::Struct(inner) => Some((metadata.number, schema.json_field(inner, "resourceVersion")?.1.number)),
         _ => None,
     });
-    let Some((metadata, version)) = numbers.filter(|(metadata, version)| *metadata != 0 && *version != 0) else {
+    let Some((metadata, version)) = numbers.filter(|(metadata, version)| *metadata != 0 && *version != 0)
+    else {
         out.extend_from_slice(message);
         return Ok(());
     };
