@@ -1,2 +1,4 @@
+mod generated;
+mod pod;
 mod reference;
 mod speed;

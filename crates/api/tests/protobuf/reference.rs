@@ -67,7 +67,13 @@ fn same(got: &[u8], want: &[u8]) -> Result<(), String> {
         let (from, to) = (at.saturating_sub(60).min(bytes.len()), (at + 60).min(bytes.len()));
         String::from_utf8_lossy(&bytes[from..to]).into_owned()
     };
-    Err(format!("differ at byte {at} of {}/{}\n  got  {:?}\n  want {:?}", got.len(), want.len(), around(got), around(want)))
+    Err(format!(
+        "differ at byte {at} of {}/{}\n  got  {:?}\n  want {:?}",
+        got.len(),
+        want.len(),
+        around(got),
+        around(want)
+    ))
 }
 
 fn compact(json: &[u8]) -> Vec<u8> {
