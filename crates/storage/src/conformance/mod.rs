@@ -93,9 +93,11 @@ pub async fn run(harness: &dyn Harness) {
         if !name.contains(&only) {
             continue;
         }
+        let started = clock::monotonic();
         println!("storage conformance: {name}");
         let case = Case { harness, store: harness.store().await, prefix: format!("check{number:02}/") };
         in_time(name, check(case)).await;
+        println!("storage conformance: {name}: {} ms", started.elapsed().as_millis());
     }
 }
 

@@ -1,0 +1,274 @@
+//! A watch over etcd: a gRPC stream of its own, opened again from where it was when it breaks.
+//!
+//! A transaction's events share a revision. etcd never spreads a revision over two answers, save for the
+//! fragments of one; so events are passed on revision by revision, and a broken stream goes on after the last
+//! whole one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd_client::proto::{PbEvent, PbWatchResponse};
+use etcd_client::{WatchOptions, WatchRequestSender, WatchResponseStream};
+use keelson_base::{clock, random};
+use tokio::sync::watch;
+
+use crate::delivery::{DEFAULT_BOUNDS, Feed, Reader, queue};
+use crate::etcd::endpoints::Endpoints;
+use crate::etcd::{failure, key_value, range_end};
+use crate::{Error, Event};
+
+/// How long a reader that fell behind is waited for; etcd keeps the events meanwhile.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often a watch that nothing happens on asks how far it is.
+const IDLE: Duration = Duration::from_secs(10);
+/// How often progress that is asked for is asked for again: etcd answers only watches that are in step.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+const BACKOFF: Duration = Duration::from_millis(50);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+/// The kind of event that is a deletion.
+const DELETE: i32 = 1;
+
+/// The revision that somebody wants every watch to reach.
+pub(super) struct Wanted {
+    sender: watch::Sender<Ask>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Ask {
+    revision: u64,
+    /// Tells two askings for one revision apart.
+    number: u64,
+}
+
+impl Wanted {
+    pub(super) fn new() -> Self {
+        Self { sender: watch::Sender::new(Ask::default()) }
+    }
+
+    pub(super) fn ask(&self, revision: u64) {
+        self.sender.send_modify(|ask| {
+            *ask = Ask { revision: ask.revision.max(revision), number: ask.number.wrapping_add(1) };
+        });
+    }
+
+    pub(super) fn listen(&self) -> Listener {
+        Listener(self.sender.subscribe())
+    }
+}
+
+pub(super) struct Listener(watch::Receiver<Ask>);
+
+impl Listener {
+    /// Waits for the next asking, and returns its revision; for ever where nobody can ask any more.
+    async fn asked(&mut self) -> u64 {
+        match self.0.changed().await {
+            Ok(()) => self.0.borrow_and_update().revision,
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// What moves events from etcd to a reader.
+pub(super) struct Pump {
+    endpoints: Arc<Endpoints>,
+    prefix: Arc<str>,
+    range: Vec<u8>,
+    feed: Feed,
+    asks: Listener,
+    /// Everything up to and including this revision was passed on.
+    position: u64,
+    /// Fragments of a revision that is not whole yet.
+    partial: Vec<Event>,
+    /// The revision that somebody waits for.
+    wanted: Option<u64>,
+}
+
+pub(super) fn pump(
+    endpoints: Arc<Endpoints>,
+    prefix: Arc<str>,
+    range: Vec<u8>,
+    after: u64,
+    asks: Listener,
+) -> (Pump, Reader) {
+    let (feed, reader) = queue(DEFAULT_BOUNDS, after);
+    let (partial, wanted) = (Vec::new(), None);
+    (Pump { endpoints, prefix, range, feed, asks, position: after, partial, wanted }, reader)
+}
+
+/// How a stream ended.
+enum End {
+    /// Nobody reads any more.
+    Abandoned,
+    /// For good.
+    Failed(Error),
+    /// The connection broke, or the member can't go on.
+    Broken(String),
+}
+
+impl Pump {
+    /// Works until nobody reads any more or the watch can't go on.
+    pub(super) async fn run(mut self) {
+        let mut pause = BACKOFF;
+        loop {
+            let position = self.position;
+            let reason = match self.session().await {
+                End::Abandoned => return,
+                End::Failed(failure) => return self.feed.fail(failure),
+                End::Broken(reason) => reason,
+            };
+            self.partial.clear();
+            if self.position > position {
+                pause = BACKOFF;
+            }
+            tracing::debug!(reason, position = self.position, "a watch over etcd broke, opening it again");
+            self.endpoints.refresh_tls().await;
+            tokio::select! {
+                () = clock::sleep(random::jitter(pause, 0.5)) => {}
+                () = self.feed.abandoned() => return,
+            }
+            pause = (pause * 2).min(LONGEST_BACKOFF);
+        }
+    }
+
+    /// Opens a stream and reads it to its end.
+    async fn session(&mut self) -> End {
+        let Ok(start) = i64::try_from(self.position.saturating_add(1)) else {
+            return End::Failed(Error::FutureRevision { current: 0 });
+        };
+        let (mut clients, pass_over) = self.endpoints.stream();
+        let options = WatchOptions::new()
+            .with_range(range_end(&self.range))
+            .with_start_revision(start)
+            .with_prev_key()
+            .with_fragment()
+            .with_progress_notify();
+        let opening = clients.watch.watch(self.range.clone(), Some(options));
+        let opened = tokio::select! {
+            opened = tokio::time::timeout(self.endpoints.connect_timeout(), opening) => opened,
+            () = self.feed.abandoned() => return End::Abandoned,
+        };
+        let stream = match opened {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(failed)) => {
+                pass_over();
+                return End::Broken(failure::describe(&failed));
+            }
+            Err(_) => {
+                pass_over();
+                return End::Broken("no answer".to_owned());
+            }
+        };
+        drop(pass_over);
+        let (requests, responses) = stream.split();
+        self.pump(requests, responses).await
+    }
+
+    async fn pump(&mut self, mut requests: WatchRequestSender, mut responses: WatchResponseStream) -> End {
+        loop {
+            if tokio::time::timeout(PATIENCE, self.feed.room()).await.is_err() {
+                let reason = "the watch was ended: its reader fell behind".to_owned();
+                return End::Failed(Error::Unavailable(reason));
+            }
+            let quiet = if self.wanted.is_some() { ASK_AGAIN } else { IDLE };
+            tokio::select! {
+                // Events first: what is asked for may be among them.
+                biased;
+                () = self.feed.abandoned() => return End::Abandoned,
+                message = responses.message() => match message {
+                    Ok(Some(response)) => {
+                        if let Err(end) = self.response(response.0) {
+                            return end;
+                        }
+                        self.settle();
+                    }
+                    Ok(None) => return End::Broken("the stream ended".to_owned()),
+                    Err(failed) => return End::Broken(failure::describe(&failed)),
+                },
+                revision = self.asks.asked() => {
+                    self.wanted = Some(revision);
+                    self.settle();
+                    if self.wanted.is_some() && requests.request_progress().await.is_err() {
+                        return End::Broken("the stream ended".to_owned());
+                    }
+                }
+                () = clock::sleep(quiet) => {
+                    if requests.request_progress().await.is_err() {
+                        return End::Broken("the stream ended".to_owned());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells a reader that waits for a revision once it was reached.
+    fn settle(&mut self) {
+        if self.wanted.is_some_and(|wanted| self.position >= wanted) {
+            self.wanted = None;
+            self.feed.repeat_progress(self.position);
+        }
+    }
+
+    fn response(&mut self, response: PbWatchResponse) -> Result<(), End> {
+        if response.canceled {
+            return Err(match u64::try_from(response.compact_revision) {
+                Ok(oldest) if oldest > 0 => End::Failed(Error::Compacted { oldest }),
+                _ => End::Broken(response.cancel_reason),
+            });
+        }
+        if response.created {
+            return Ok(());
+        }
+        if response.events.is_empty() {
+            let revision =
+                response.header.and_then(|header| u64::try_from(header.revision).ok()).unwrap_or(0);
+            if self.partial.is_empty() {
+                self.position = self.position.max(revision);
+                self.feed.progress(revision);
+            }
+            return Ok(());
+        }
+        for event in response.events {
+            let event = self.event(event).map_err(End::Failed)?;
+            if event.revision() > self.position {
+                self.partial.push(event);
+            }
+        }
+        // Of a fragment, the last revision's events may go on in the next.
+        let last = self.partial.last().map_or(0, Event::revision);
+        let whole = if response.fragment {
+            self.partial.partition_point(|event| event.revision() < last)
+        } else {
+            self.partial.len()
+        };
+        if whole > 0 {
+            self.position = self.partial[whole - 1].revision();
+            if !self.feed.push(self.partial.drain(..whole)) {
+                let reason = "the watch was ended: its reader fell behind".to_owned();
+                return Err(End::Failed(Error::Unavailable(reason)));
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&self, event: PbEvent) -> Result<Event, Error> {
+        let Some(kv) = event.kv else {
+            return Err(Error::Corrupt("etcd sent an event without a key".to_owned()));
+        };
+        let created = kv.create_revision == kv.mod_revision;
+        let now = key_value(&self.prefix, kv)?;
+        let before = match event.prev_kv {
+            None => None,
+            Some(before) => {
+                let mut before = key_value(&self.prefix, before)?;
+                before.key = Arc::clone(&now.key);
+                Some(before)
+            }
+        };
+        match before {
+            Some(before) if event.r#type == DELETE => Ok(Event::Delete { before, revision: now.revision }),
+            // The state before was compacted away while the watch caught up.
+            None if event.r#type == DELETE || !created => Err(Error::Compacted { oldest: 0 }),
+            before => Ok(Event::Put { now, before }),
+        }
+    }
+}
