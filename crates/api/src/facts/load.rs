@@ -10,7 +10,7 @@ mod wire {
     include!("wire.rs");
 }
 
-static BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/facts.bin"));
+pub(super) static BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/facts.bin"));
 
 /// Reads the embedded tables. Strings stay in the binary's image and are borrowed from there.
 pub(super) fn load() -> Facts {

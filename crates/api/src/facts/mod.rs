@@ -91,6 +91,11 @@ pub fn schema() -> &'static Schema {
     &FACTS.schema
 }
 
+/// The tables as they stand in the binary: documents that are made from them change when these bytes do.
+pub fn bytes() -> &'static [u8] {
+    load::BYTES
+}
+
 /// All built-in resources in discovery's order.
 pub fn resources() -> &'static [Resource] {
     &FACTS.resources
