@@ -31,8 +31,8 @@ pub(crate) struct WireField {
 /// A member of a struct's JSON object.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
-    /// `"name":`, as output writes it.
-    pub(crate) quoted: Text,
+    /// `,"name":`, as output writes it behind another member.
+    pub(crate) key: Text,
     /// Its index in [`StructType::members`]. `u16::MAX` where another member of its name hides it.
     pub(crate) member: u16,
     pub(crate) kind: Kind,
@@ -49,7 +49,7 @@ pub(crate) struct Zero {
     pub(crate) order: u16,
     /// Its index in [`StructType::always`].
     pub(crate) always: u16,
-    /// `"name":value`, as output writes it when it is not set.
+    /// `,"name":value`, as output writes it behind another member when it is not set.
     pub(crate) json: Text,
 }
 
@@ -86,7 +86,7 @@ impl Wire {
         }
         for (i, always) in of.always.iter().enumerate() {
             let member = &of.members[usize::from(always.member)];
-            let json = member.quoted.clone() + &always.zero_json;
+            let json = Text::const_new(",") + &member.quoted + &always.zero_json;
             wire.zeros.push(Zero { order: member.order, always: i as u16, json });
         }
         wire.zeros.sort_by_key(|zero| zero.order);
@@ -115,7 +115,7 @@ fn add_outputs(schema: &Schema, whole: &StructType, of: &StructType, outputs: &m
             _ => None,
         };
         outputs.push(Output {
-            quoted: member.map(|i| whole.members[i].quoted.clone()).unwrap_or_default(),
+            key: member.map(|i| Text::const_new(",") + &whole.members[i].quoted).unwrap_or_default(),
             member: member.map_or(u16::MAX, |i| i as u16),
             kind: field.kind.clone(),
             pointer: field.pointer,

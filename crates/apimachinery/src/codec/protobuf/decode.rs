@@ -147,7 +147,7 @@ impl<'a> Decoder<'a> {
             self.entries.stack.push(pair.value);
             let value = self.value(of, at..at + 1)?;
             self.entries.stack.truncate(at);
-            members.push((text_of(self.entries.key(pair)), value));
+            members.push((text_of(String::from_utf8_lossy(self.entries.key(pair))), value));
         }
         self.entries.pairs.truncate(base);
         self.entries.leave();

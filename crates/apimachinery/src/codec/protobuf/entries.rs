@@ -239,8 +239,8 @@ impl<'a> Entries<'a> {
         entry.wire_type == DELIMITED && of.accepts() != schema::DELIMITED
     }
 
-    pub(crate) fn key(&self, pair: Pair) -> Cow<'a, str> {
-        lossy(&self.whole[pair.key.0 as usize..pair.key.1 as usize])
+    pub(crate) fn key(&self, pair: Pair) -> &'a [u8] {
+        &self.whole[pair.key.0 as usize..pair.key.1 as usize]
     }
 
     pub(crate) fn bytes(&self, entry: Entry) -> &'a [u8] {
@@ -259,6 +259,15 @@ impl<'a> Entries<'a> {
 
     /// The content of a message whose field 1 is bytes; `None` where that is not set or empty.
     pub(crate) fn field_one(&mut self, name: &str, group: Range<usize>) -> Step<Option<&'a [u8]>> {
+        // As every encoder writes it: the field, and nothing else.
+        if group.len() == 1 {
+            let content = self.bytes(self.stack[group.start]);
+            if let [0x0a, length @ 0..0x80, bytes @ ..] = content
+                && bytes.len() == usize::from(*length)
+            {
+                return Ok(Some(bytes));
+            }
+        }
         let base = self.gather_plain(name, &[schema::DELIMITED], group)?;
         let bytes = self.last(base, 1).map(|entry| self.bytes(entry));
         self.stack.truncate(base);
@@ -281,6 +290,20 @@ impl<'a> Entries<'a> {
         let Some(last) = group.clone().next_back().filter(|i| !self.stack[*i].range().is_empty()) else {
             return Ok(None);
         };
+        let range = self.stack[last].range();
+        let mut reader = Reader::new(&self.whole[..range.end], range.start);
+        if self.whole[range.start] == 0x08 {
+            reader.varint()?;
+            let seconds = reader.varint()? as i64;
+            // As every encoder writes it: seconds, nanoseconds, and nothing else.
+            if self.whole[reader.position()..range.end].first() == Some(&0x10) {
+                reader.varint()?;
+                let nanos = reader.varint()? as i32;
+                if reader.is_at_end() {
+                    return Ok(Some((seconds, nanos)));
+                }
+            }
+        }
         let base = self.gather_plain("Timestamp", &[schema::VARINT, schema::VARINT], last..last + 1)?;
         let number = |order| self.last(base, order).map_or(0, Entry::number);
         let (seconds, nanos) = (number(1) as i64, number(2) as i32);
@@ -332,7 +355,7 @@ impl<'a> Entries<'a> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn read_entry(reader: &mut Reader<'_>, order: u16, wire_type: u8) -> Step<Entry> {
     Ok(match wire_type {
         VARINT => Entry { order, wire_type, value: reader.varint()? },

@@ -15,9 +15,23 @@ fn overflow<T>() -> Step<T> {
     Err(DecodeError::new("proto: integer overflow"))
 }
 
+/// A length that reaches past the end, from `start`.
 #[cold]
-fn negative_length<T>() -> Step<T> {
-    Err(DecodeError::new("proto: negative length found during unmarshaling"))
+fn too_long<T>(length: u64, start: usize) -> Step<T> {
+    // Go's lengths and offsets have a sign.
+    match (start as u64).checked_add(length).is_some_and(|end| end <= i64::MAX as u64) {
+        true => unexpected_end(),
+        false => Err(DecodeError::new("proto: negative length found during unmarshaling")),
+    }
+}
+
+#[cold]
+fn illegal_tag<T>(tag: u64, message: &str) -> Step<T> {
+    let message = short_name(message);
+    Err(DecodeError::new(match tag & 7 {
+        4 => format!("proto: {message}: wiretype end group for non-group"),
+        _ => format!("proto: {message}: illegal tag {} (wire type {tag})", (tag >> 3) as i32),
+    }))
 }
 
 /// A field's number and wire type.
@@ -53,7 +67,7 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn varint(&mut self) -> Step<u64> {
         match self.bytes.get(self.at) {
             Some(&byte) if byte < 0x80 => {
@@ -64,6 +78,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(never)]
     fn long_varint(&mut self) -> Step<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
@@ -78,23 +93,13 @@ impl<'a> Reader<'a> {
     }
 
     /// A field's tag. `message` is the Go name of the message, for errors.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn tag(&mut self, message: &str) -> Step<Tag> {
         let tag = self.varint()?;
         // The number is cut to 32 bits, and must then be positive.
         let (number, wire_type) = ((tag >> 3) as u32, (tag & 7) as u8);
-        if wire_type == 4 {
-            return Err(DecodeError::new(format!(
-                "proto: {}: wiretype end group for non-group",
-                short_name(message)
-            )));
-        }
-        if number == 0 || number > i32::MAX as u32 {
-            let number = number as i32;
-            return Err(DecodeError::new(format!(
-                "proto: {}: illegal tag {number} (wire type {tag})",
-                short_name(message)
-            )));
+        if wire_type == 4 || number == 0 || number > i32::MAX as u32 {
+            return illegal_tag(tag, message);
         }
         Ok(Tag { number, wire_type })
     }
@@ -110,21 +115,15 @@ impl<'a> Reader<'a> {
     }
 
     /// The offsets of the contents of a string, of bytes or of a message.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn delimited(&mut self) -> Step<(usize, usize)> {
         let length = self.varint()?;
-        if length > i64::MAX as u64 {
-            return negative_length();
-        }
         let start = self.at;
-        match usize::try_from(length).ok().and_then(|length| start.checked_add(length)) {
-            Some(end) if end <= self.bytes.len() => {
-                self.at = end;
-                Ok((start, end))
-            }
-            Some(_) => unexpected_end(),
-            None => negative_length(),
+        if length > (self.bytes.len() - start) as u64 {
+            return too_long(length, start);
         }
+        self.at = start + length as usize;
+        Ok((start, self.at))
     }
 
     /// Skips the value of a field that is not known. Groups are skipped whole, however deep.

@@ -115,3 +115,31 @@ fn json_errors_and_strict_errors_are_handed_on() {
     let error = json_to_protobuf(&schema, WIDGET, b"{", &mut Vec::new()).unwrap_err();
     assert_eq!(error.to_string(), "unexpected end of JSON input");
 }
+
+#[test]
+fn every_special_character_is_seen_at_every_place() {
+    let schema = schema();
+    for length in 0..40 {
+        for at in 0..=length {
+            for special in
+                ["\"", "\\", "<", ">", "&", "\u{1f}", "\u{0}", "\u{7f}", "\u{e9}", "\u{2028}", " ", "~"]
+            {
+                let fill = ["a", "!", "=", "?", "]", "#", "[", "'"][at % 8];
+                let text = format!("{}{special}{}", fill.repeat(at), fill.repeat(length - at));
+                let mut expected = Vec::new();
+                json::write_string(&text, &mut expected);
+                let tree = Value::Object(
+                    [("spec".into(), {
+                        Value::Object([("zeta".into(), text.as_str().into())].into_iter().collect())
+                    })]
+                    .into_iter()
+                    .collect(),
+                );
+                let message = protobuf::encode(&schema, WIDGET, &tree).unwrap();
+                let json = transcoded(&schema, &message, &Overlay::default());
+                let expected = format!("\"zeta\":{},", String::from_utf8(expected).unwrap());
+                assert!(json.contains(&expected), "{json} lacks {expected}");
+            }
+        }
+    }
+}

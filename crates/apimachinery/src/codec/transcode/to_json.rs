@@ -94,8 +94,7 @@ impl<'a> Transcoder<'a, '_> {
             next = group.end;
             let order = self.entries.stack[group.start].order;
             while let Some(zero) = zeros.next_if(|zero| zero.order < order) {
-                self.comma(open);
-                self.out.extend_from_slice(zero.json.as_bytes());
+                self.key(open, &zero.json);
             }
             zeros.next_if(|zero| zero.order == order);
             let output = &wire.outputs[usize::from(order)];
@@ -103,15 +102,14 @@ impl<'a> Transcoder<'a, '_> {
                 continue;
             }
             let before = self.out.len();
-            self.comma(open);
-            self.out.extend_from_slice(output.quoted.as_bytes());
+            self.key(open, &output.key);
             if let Some(insert) = inserts.iter().flatten().find(|i| i.order == order) {
                 json::write_string(insert.text, self.out);
                 continue;
             }
             let value = self.out.len();
             match (&output.kind, resource_version) {
-                (Kind::Struct(inner), Some(version)) if &*output.quoted == "\"metadata\":" => {
+                (Kind::Struct(inner), Some(version)) if output.key == ",\"metadata\":" => {
                     let order = order_of(self.entries.schema, *inner, "resourceVersion");
                     let insert = order.map(|order| Insert { order, text: version });
                     self.structure(*inner, group, &[insert], None)?;
@@ -123,8 +121,7 @@ impl<'a> Transcoder<'a, '_> {
             }
         }
         for zero in zeros {
-            self.comma(open);
-            self.out.extend_from_slice(zero.json.as_bytes());
+            self.key(open, &zero.json);
         }
         self.out.push(b'}');
         self.entries.stack.truncate(base);
@@ -151,6 +148,13 @@ impl<'a> Transcoder<'a, '_> {
                 }
             }
         }
+    }
+
+    /// Writes text that begins with a comma, but without it where nothing stands before it.
+    #[inline]
+    fn key(&mut self, open: usize, text: &str) {
+        let from = usize::from(self.out.len() == open);
+        self.out.extend_from_slice(&text.as_bytes()[from..]);
     }
 
     #[inline]
@@ -206,7 +210,7 @@ impl<'a> Transcoder<'a, '_> {
             Kind::Int32 => self.int((last.number() as i32).into()),
             Kind::Int64 => self.int(last.number() as i64),
             Kind::Float64 => json::write_float(Entries::float(last)?, self.out),
-            Kind::String => json::write_string(&self.entries.text(last), self.out),
+            Kind::String => self.text(self.entries.bytes(last)),
             Kind::Bytes => self.base64(self.entries.bytes(last)),
             Kind::Time => match self.entries.time(group)? {
                 None => self.null(),
@@ -287,7 +291,7 @@ impl<'a> Transcoder<'a, '_> {
         for i in base..self.entries.pairs.len() {
             let pair = self.entries.pairs[i];
             self.comma(open);
-            json::write_string(&self.entries.key(pair), self.out);
+            self.text(self.entries.key(pair));
             self.out.push(b':');
             let at = self.entries.stack.len();
             self.entries.stack.push(pair.value);
@@ -354,6 +358,19 @@ impl<'a> Transcoder<'a, '_> {
         Ok(())
     }
 
+    /// A string. Nearly all are plain, and then they are copied.
+    #[inline]
+    fn text(&mut self, bytes: &[u8]) {
+        if is_plain(bytes) {
+            self.out.reserve(bytes.len() + 2);
+            self.out.push(b'"');
+            self.out.extend_from_slice(bytes);
+            self.out.push(b'"');
+        } else {
+            json::write_string(&String::from_utf8_lossy(bytes), self.out);
+        }
+    }
+
     fn null(&mut self) {
         self.out.extend_from_slice(b"null");
     }
@@ -388,6 +405,45 @@ impl<'a> Transcoder<'a, '_> {
             _ => json::write_raw(&json::raw(raw)?, self.out),
         }
         Ok(())
+    }
+}
+
+/// Whether a string is ASCII in which nothing is escaped.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    // The high bit of some byte, where one of the eight is special. Bits of other bytes may be set then, too.
+    let special = |word: u64| {
+        let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+        let below = word.wrapping_sub(ONES * 0x20) & !word;
+        // `<` and `>` differ in one bit, and so do `"` and `&`.
+        let angle = zero((word | ONES * 2) ^ ONES * u64::from(b'>'));
+        let quote = zero((word | ONES * 4) ^ ONES * u64::from(b'&'));
+        let backslash = zero(word ^ ONES * u64::from(b'\\'));
+        (word | below | angle | quote | backslash) & HIGHS
+    };
+    let word = |chunk: &[u8; 8]| u64::from_le_bytes(*chunk);
+    match (bytes, bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (_, Some(_), Some(last)) => {
+            // The last eight bytes overlap what comes before, so that there is no rest.
+            let mut all = special(word(last));
+            for chunk in bytes.as_chunks::<8>().0 {
+                all |= special(word(chunk));
+            }
+            all == 0
+        }
+        ([], ..) => true,
+        (short, ..) => match (short.first_chunk::<4>(), short.last_chunk::<4>()) {
+            (Some(a), Some(b)) => {
+                let (a, b) = (u32::from_le_bytes(*a), u32::from_le_bytes(*b));
+                special(u64::from(a) | u64::from(b) << 32) == 0
+            }
+            _ => {
+                let [a, b, c] = [short[0], short[short.len() / 2], short[short.len() - 1]];
+                special(u64::from_le_bytes([a, b, c, a, a, a, a, a])) == 0
+            }
+        },
     }
 }
 
