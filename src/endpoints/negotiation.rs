@@ -76,6 +76,11 @@ pub struct Accepted {
     pub transform: Option<Transform>,
 }
 
+/// Whether a table is wanted.
+pub fn wants_table(accepted: &Accepted) -> bool {
+    accepted.transform.is_some_and(|t| t.shape == Shape::Table)
+}
+
 /// What an endpoint can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restrictions {
@@ -218,7 +223,7 @@ fn honour(clause: &Clause<'_>, media_type: MediaType, restrictions: Restrictions
             "stream" if !value.is_empty() && (media_type == MediaType::Yaml || value != "watch") => {
                 return None;
             }
-            "sv" if !value.is_empty() && !(objects && value == "v1") => return None,
+            "sv" if !(value.is_empty() || (objects && value == "v1")) => return None,
             "pretty" => pretty = value == "1",
             _ => {}
         }

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
 use http::{HeaderMap, StatusCode, Uri};
-use http_body::{Body as _, Frame};
+use http_body::Frame;
 use http_body_util::BodyExt;
 use keelson_apimachinery::codec::{envelope, json, protobuf, yaml};
 use keelson_apimachinery::status::Details;
@@ -42,6 +42,28 @@ impl Format {
 
 /// The answer to a request that failed.
 pub fn status(status: &Status, format: Format) -> Response {
+    let code = StatusCode::from_u16(status.code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = status_response(failure_fields(status), code, format);
+    let retry_after = status.details().map_or(0, |d| d.retry_after_seconds);
+    if retry_after > 0 {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after));
+    }
+    response
+}
+
+/// The tree of a failure, with `apiVersion` and `kind`, and its type.
+pub(super) fn status_tree(status: &Status) -> Result<(TypeId, Map), Status> {
+    let mut tree = failure_fields(status);
+    tree.insert("apiVersion", "v1");
+    tree.insert("kind", "Status");
+    Ok((status_type()?, tree))
+}
+
+fn status_type() -> Result<TypeId, Status> {
+    keelson_api::facts::kind("", "v1", "Status").ok_or_else(|| Status::internal("no type Status"))
+}
+
+fn failure_fields(status: &Status) -> Map {
     let mut tree = Map::new();
     tree.insert("status", "Failure");
     insert_text(&mut tree, "message", status.message());
@@ -50,13 +72,10 @@ pub fn status(status: &Status, format: Format) -> Response {
         tree.insert("details", details_tree(details));
     }
     tree.insert("code", i64::from(status.code()));
-    let code = StatusCode::from_u16(status.code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = status_response(tree, code, format);
-    let retry_after = status.details().map_or(0, |d| d.retry_after_seconds);
-    if retry_after > 0 {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after));
-    }
-    response
+    let mut metadata = Map::new();
+    insert_text(&mut metadata, "continue", status.continue_token());
+    tree.insert("metadata", metadata);
+    tree
 }
 
 /// The answer to a request that succeeded and has no object to show. `shown_code` stands in the body; 0
@@ -64,6 +83,7 @@ pub fn status(status: &Status, format: Format) -> Response {
 pub fn success(code: StatusCode, shown_code: u16, details: Option<&Details>, format: Format) -> Response {
     let mut tree = Map::new();
     tree.insert("status", "Success");
+    tree.insert("metadata", Map::new());
     if let Some(details) = details {
         tree.insert("details", details_tree(details));
     }
@@ -122,7 +142,7 @@ pub(super) fn write_json(schema: &Schema, ty: TypeId, tree: &Value, pretty: bool
     if pretty {
         let mut compact = Vec::new();
         json::encode(schema, ty, tree, &mut compact);
-        indent(&compact, out);
+        indent(&compact, 0, out);
     } else {
         json::encode(schema, ty, tree, out);
         out.push(b'\n');
@@ -144,10 +164,10 @@ pub(super) fn write_json_as_yaml(text: &[u8], out: &mut Vec<u8>) -> Result<(), S
     Ok(())
 }
 
-/// Compact JSON with two spaces of indentation a level, as Go's `MarshalIndent`.
-pub(super) fn indent(compact: &[u8], out: &mut Vec<u8>) {
+/// Compact JSON with two spaces of indentation a level, as Go's `MarshalIndent`; `depth` is that of its place
+/// in the document. The beginning of a document will do.
+pub(super) fn indent(compact: &[u8], mut depth: usize, out: &mut Vec<u8>) {
     out.reserve(compact.len() * 2);
-    let mut depth = 0;
     let mut i = 0;
     let newline = |out: &mut Vec<u8>, depth: usize| {
         out.push(b'\n');
@@ -270,14 +290,8 @@ impl http_body::Body for Gzip {
     }
 }
 
-fn status_response(mut fields: Map, code: StatusCode, format: Format) -> Response {
-    fields.insert("metadata", Map::new());
-    let schema = keelson_api::schema();
-    let written = match schema.id("io.k8s.apimachinery.pkg.apis.meta.v1.Status") {
-        Some(ty) => tree(ty, fields, "v1", "Status", format),
-        None => Err(Status::internal("no type Status")),
-    };
-    match written {
+fn status_response(fields: Map, code: StatusCode, format: Format) -> Response {
+    match status_type().and_then(|ty| tree(ty, fields, "v1", "Status", format)) {
         Ok(bytes) => whole(code, format.media_type.name(), bytes, false),
         // Not to be reached: the tree above is of that type.
         Err(error) => plain_text(StatusCode::INTERNAL_SERVER_ERROR, error.message().to_owned()),
@@ -355,7 +369,7 @@ mod tests {
     fn indenting_follows_go() {
         let check = |compact: &str, expected: &str| {
             let mut out = Vec::new();
-            indent(compact.as_bytes(), &mut out);
+            indent(compact.as_bytes(), 0, &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         };
         check("{}", "{}");

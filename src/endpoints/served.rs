@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use keelson_api::{Resource, Subresource};
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, Text, TypeId};
 
-use crate::registry::{Registry, Store, Stored};
+use crate::registry::{Store, Stored};
 
 /// A resource in one version.
 pub(super) struct Served {
@@ -23,11 +24,13 @@ pub(super) struct Served {
     pub(super) deprecation: Option<String>,
     /// Whether objects are stored in this version: then reads need no trees.
     pub(super) stored_as_served: bool,
+    /// How many watches there are: alone, one need not share what it encodes.
+    pub(super) watchers: AtomicUsize,
 }
 
 impl Served {
-    fn new(resource: &'static Resource, registry: &Registry) -> Self {
-        let store = registry.store(&resource.group, &resource.plural).cloned();
+    /// A resource and its store, where it has one.
+    pub(super) fn new(resource: &'static Resource, store: Option<Arc<Store>>) -> Self {
         let stored_as_served = store.as_ref().is_none_or(|s| s.resource().type_id == resource.type_id);
         let api_version = api_version(&resource.group, &resource.version);
         let deprecation = deprecation(resource).map(|since| format!("{api_version} {since}"));
@@ -38,15 +41,16 @@ impl Served {
             api_version,
             deprecation,
             stored_as_served,
+            watchers: AtomicUsize::new(0),
         }
     }
 
     /// The store.
     ///
     /// # Errors
-    /// 404 where the kind is never stored.
+    /// 501 where there is none.
     pub(super) fn store(&self) -> Result<&Arc<Store>, Status> {
-        self.store.as_ref().ok_or_else(Status::unknown_resource)
+        self.store.as_ref().ok_or_else(|| not_supported(&self.resource.plural))
     }
 
     /// The type of its objects in this version.
@@ -61,19 +65,19 @@ impl Served {
 
     /// The tree of a stored object in this version.
     pub(super) fn tree(&self, stored: &Stored) -> Result<Object, Status> {
-        let mut object = self.from_stored(stored.decode(self.stored_ty())?)?;
+        let mut object = self.to_served(stored.decode(self.stored_ty())?)?;
         if stored.revision == 0 {
             object.set_resource_version("");
         }
         Ok(object)
     }
 
-    /// An object of the stored version in this one.
-    pub(super) fn from_stored(&self, object: Object) -> Result<Object, Status> {
+    /// An object of the stored version in the served one.
+    pub(super) fn to_served(&self, object: Object) -> Result<Object, Status> {
         self.convert(object, true)
     }
 
-    /// An object of this version in the stored one.
+    /// An object of the served version in the stored one.
     pub(super) fn to_stored(&self, object: Object) -> Result<Object, Status> {
         self.convert(object, false)
     }
@@ -104,6 +108,11 @@ impl Served {
         };
         format!("*{package}.{}{suffix}", self.resource.kind)
     }
+}
+
+/// 501 for what discovery lists and this version can't do.
+pub(super) fn not_supported(what: &str) -> Status {
+    Status::new(501, "NotImplemented", format!("{what} is not supported by this version"))
 }
 
 /// `group/version`, or the version alone for the core group.
@@ -139,13 +148,13 @@ pub(super) enum Lookup<'a> {
 }
 
 impl Catalogue {
-    /// All built-in resources, with their stores.
-    pub(super) fn new(registry: &Registry) -> Self {
+    /// All built-in resources, with the stores that `store` has for them.
+    pub(super) fn new(store: impl Fn(&Resource) -> Option<Arc<Store>>) -> Self {
         let mut catalogue = Catalogue::default();
         for resource in keelson_api::resources() {
             let group = catalogue.groups.entry(resource.group.clone()).or_default();
             let key = (resource.version.clone(), resource.plural.clone());
-            group.insert(key, Arc::new(Served::new(resource, registry)));
+            group.insert(key, Arc::new(Served::new(resource, store(resource))));
         }
         catalogue
     }

@@ -14,7 +14,10 @@ mod user;
 
 pub use evidence::{Authenticated, Authorized};
 pub use info::RequestInfo;
-pub use options::{DeleteParameters, FieldValidation, IncludeObject, ListParameters, WriteKind, WriteParameters};
+pub use options::{
+    DeleteParameters, FieldValidation, IncludeObject, ListParameters, WriteKind, WriteParameters,
+};
+pub(crate) use options::{MAX_FIELD_MANAGER, is_printable};
 pub use query::Query;
 pub use user::UserInfo;
 

@@ -24,7 +24,7 @@ impl<'a> Query<'a> {
 
     /// The first value of this parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).next()
+        self.pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_ref())
     }
 
     /// All values of this parameter.
