@@ -5,5 +5,6 @@
 pub mod facts;
 pub mod openapi;
 pub mod openapi_schema;
+pub mod printers;
 
 pub use facts::{Resource, Subresource, resources, schema};
