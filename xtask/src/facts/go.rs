@@ -19,8 +19,6 @@ pub(super) struct Package {
     pub markers: Vec<(String, String)>,
     /// Types that `register.go` adds to the package's group and version.
     pub registered: Vec<String>,
-    /// The value of the constant `GroupName`.
-    pub group: Option<String>,
 }
 
 /// A string constant such as `const RestartPolicyAlways RestartPolicy = "Always"`.
@@ -146,22 +144,24 @@ pub(super) fn read_package(dir: &Path) -> Result<Package, Error> {
             continue;
         }
         let text = fs::read_to_string(&path).map_err(|e| Error::read(&path, e))?;
-        if excluded_by_build_tag(&text) {
-            continue;
-        }
-        let imports = imports(&text);
-        let mut reader =
-            Reader { file: name, lines: text.lines().collect(), at: 0, markers: Vec::new(), imports };
-        if name == "doc.go" {
-            package.markers = text.lines().filter_map(parse_marker).collect();
-        }
-        if name == "register.go" {
-            package.registered = registered(&text);
-            package.group = quoted_after(&text, "GroupName = ");
-        }
-        reader.declarations(&mut package)?;
+        read_source(name, &text, &mut package)?;
     }
     Ok(package)
+}
+
+/// Adds what one source file declares.
+pub(super) fn read_source(name: &str, text: &str, package: &mut Package) -> Result<(), Error> {
+    if excluded_by_build_tag(text) {
+        return Ok(());
+    }
+    match name {
+        "doc.go" => package.markers = text.lines().filter_map(parse_marker).collect(),
+        "register.go" => package.registered = registered(text),
+        _ => {}
+    }
+    let lines = text.lines().collect();
+    let mut reader = Reader { file: name, lines, at: 0, markers: Vec::new(), imports: imports(text) };
+    reader.declarations(package)
 }
 
 /// A file's imports: local name to path.
@@ -208,11 +208,6 @@ fn registered(text: &str) -> Vec<String> {
     names.sort();
     names.dedup();
     names
-}
-
-fn quoted_after(text: &str, key: &str) -> Option<String> {
-    let rest = text.split_once(key)?.1.strip_prefix('"')?;
-    Some(rest.split_once('"')?.0.to_owned())
 }
 
 /// Files that a build without special tags leaves out.

@@ -11,6 +11,8 @@ mod openapi;
 mod proto;
 mod resolve;
 mod storage;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::io;

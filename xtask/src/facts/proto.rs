@@ -21,7 +21,11 @@ pub(super) struct ProtoField {
 /// Adds the messages of a file.
 pub(super) fn read(path: &Path, messages: &mut Messages) -> Result<(), Error> {
     let text = fs::read_to_string(path).map_err(|e| Error::read(path, e))?;
-    let refuse = |line: &str| Error::Proto { path: path.into(), line: line.into() };
+    parse(&text, messages).map_err(|line| Error::Proto { path: path.into(), line })
+}
+
+/// Adds the messages of a file's text; the error is the line that can't be read.
+pub(super) fn parse(text: &str, messages: &mut Messages) -> Result<(), String> {
     let mut package = "";
     let mut message: Option<(String, BTreeMap<u32, ProtoField>)> = None;
     for line in text.lines() {
@@ -33,7 +37,7 @@ pub(super) fn read(path: &Path, messages: &mut Messages) -> Result<(), Error> {
         } else if line == "}" {
             messages.extend(message.take());
         } else if let (Some((_, fields)), false) = (&mut message, line.is_empty()) {
-            let (number, field) = field(line, package).ok_or_else(|| refuse(line))?;
+            let (number, field) = field(line, package).ok_or(line)?;
             fields.insert(number, field);
         }
     }

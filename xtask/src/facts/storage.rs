@@ -61,7 +61,7 @@ fn text(path: &Path) -> Result<String, Error> {
 }
 
 /// `{Group: "", Resource: "nodes"}: "minions",`
-fn directories(factory: &str) -> BTreeMap<(String, String), String> {
+pub(super) fn directories(factory: &str) -> BTreeMap<(String, String), String> {
     let mut found = BTreeMap::new();
     for line in factory.lines().filter(|l| l.trim_start().starts_with("{Group: \"")) {
         let parts: Vec<&str> = line.split('"').collect();
@@ -73,7 +73,7 @@ fn directories(factory: &str) -> BTreeMap<(String, String), String> {
 }
 
 /// The `alias.Resource("plural")` calls in a line, with what follows each.
-fn resource_calls(line: &str) -> impl Iterator<Item = (&str, &str, &str)> {
+pub(super) fn resource_calls(line: &str) -> impl Iterator<Item = (&str, &str, &str)> {
     line.match_indices(".Resource(\"").filter_map(move |(at, call)| {
         let alias = line[..at].rsplit(|c: char| !c.is_alphanumeric()).next()?;
         let (plural, rest) = line[at + call.len()..].split_once('"')?;
@@ -153,8 +153,7 @@ fn versions(tree: &Path, world: &mut World, group: &str) -> Result<Vec<String>, 
     let (list, _) = call.ok_or_else(|| Error::Facts(format!("{install}: no SetVersionPriority")))?;
     let versions = list.split(',').filter_map(|v| v.trim().split_once('.')).map(|(alias, _)| {
         // `v1`, `flowcontrolv1`
-        let at = alias.rfind("v").filter(|_| !alias.is_empty()).unwrap_or(0);
-        alias[at..].to_owned()
+        alias.rfind('v').map_or(alias, |at| &alias[at..]).to_owned()
     });
     Ok(versions.collect())
 }
