@@ -19,7 +19,7 @@ pub fn human_duration(micros: i64) -> String {
     let (minutes, hours, days, years) = (seconds / MINUTE, seconds / HOUR, seconds / DAY, seconds / YEAR);
     match seconds {
         ..=-2 => "<invalid>".to_owned(),
-        ..0 => "0s".to_owned(),
+        -1 => "0s".to_owned(),
         _ if seconds < 2 * MINUTE => format!("{seconds}s"),
         _ if minutes < 10 => two(minutes, 'm', seconds % MINUTE, 's'),
         _ if minutes < 3 * 60 => format!("{minutes}m"),
@@ -73,7 +73,7 @@ pub(super) fn first_three(texts: impl IntoIterator<Item = String>) -> String {
 }
 
 /// A quantity's text; `<nil>` where there is none.
-pub(super) fn quantity<'a>(value: Option<&'a Value>) -> &'a str {
+pub(super) fn quantity(value: Option<&Value>) -> &str {
     value.and_then(Value::as_str).unwrap_or("<nil>")
 }
 

@@ -1,6 +1,7 @@
 //! Fields that keep their JSON text ([`Value::Raw`]) become trees where a patch reaches into them.
 
-use crate::{Map, Text, Value};
+use crate::Value;
+use crate::codec::json;
 
 /// The tree of a raw value; any other value as it is. Text that is no JSON, which a raw value never holds,
 /// becomes null.
@@ -19,22 +20,5 @@ pub(super) fn open(value: &mut Value) {
 }
 
 pub(super) fn parse(text: &str) -> Value {
-    serde_json::from_str(text).map(convert).unwrap_or_default()
-}
-
-fn convert(value: serde_json::Value) -> Value {
-    match value {
-        serde_json::Value::Null => Value::Null,
-        serde_json::Value::Bool(b) => Value::Bool(b),
-        serde_json::Value::Number(n) => match n.as_i64() {
-            Some(i) => Value::Int(i),
-            None => Value::Float(n.as_f64().unwrap_or_default()),
-        },
-        serde_json::Value::String(s) => Value::String(s.into()),
-        serde_json::Value::Array(list) => Value::Array(list.into_iter().map(convert).collect()),
-        serde_json::Value::Object(map) => {
-            let members = map.into_iter().map(|(k, v)| (Text::from(k), convert(v)));
-            Value::Object(members.collect::<Map>())
-        }
-    }
+    json::decode_untyped(text.as_bytes()).map(|decoded| decoded.value).unwrap_or_default()
 }
