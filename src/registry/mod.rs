@@ -7,18 +7,27 @@
 //! the bytes as storage keeps them, with the revision of their last write. Reads build no trees.
 //!
 //! - [`store`]: the store, its verbs in one file each.
-//! - [`strategy`]: what differs between resources, derived from facts.
+//! - [`strategy`]: what differs between resources, as a table; [`kinds`]: what is special about single ones.
 //! - [`options`]: what a caller asks for.
 
+mod errors;
+mod keys;
+pub mod kinds;
+mod namespace_guard;
 pub mod options;
+mod paging;
+mod selection;
 pub mod store;
 pub mod stored;
 pub mod strategy;
+mod validation;
 
+pub use kinds::core::service::{Cidr, PortRange, ServiceNetwork};
+pub use namespace_guard::{NamespaceGuard, StoredNamespaces};
 pub use options::{
     Admit, Change, DeleteOptions, Deleted, ListOptions, Listing, NoAdmission, Operation, Warnings,
     WriteContext,
 };
 pub use store::{Registry, RegistryConfig, Store};
 pub use stored::{Encoded, Stored, WatchEvent, WatchEventKind, WatchStream};
-pub use strategy::Strategy;
+pub use strategy::{Hooks, Strategy};

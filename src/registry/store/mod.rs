@@ -1,135 +1,248 @@
-//! The store: one resource's objects in storage, and the verbs on them.
+//! The store: one resource's objects in storage, and the verbs on them, a file each.
+
+mod collection;
+mod create;
+mod delete;
+mod get;
+mod list;
+mod update;
+mod watch;
+
+pub(crate) use create::now;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use keelson_api::Resource;
+use keelson_apimachinery::codec::{self, envelope};
+use keelson_apimachinery::field::FieldError;
 use keelson_apimachinery::meta::Object;
-use keelson_apimachinery::{Status, Text};
-use keelson_storage::Storage;
+use keelson_apimachinery::schema::Kind;
+use keelson_apimachinery::{Map, Status, Text, TypeId, Value};
+use keelson_storage::{KeyValue, Storage};
 
-use super::options::{Admit, Change, DeleteOptions, Deleted, ListOptions, Listing, WriteContext};
-use super::{Stored, Strategy, WatchStream};
+use super::errors::About;
+use super::keys::Keys;
+use super::kinds;
+use super::kinds::core::service::ServiceNetwork;
+use super::namespace_guard::{NamespaceGuard, StoredNamespaces};
+use super::selection::{FieldRules, Selection};
+use super::strategy::{Behaviour, FieldLabels, NEW_EVENT_FIELDS, Plain, Strategy};
+use super::{Hooks, Stored};
 
 /// What the registry is built with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 pub struct RegistryConfig {
-    /// The ranges that services get their cluster IPs from (`--service-cluster-ip-range`), the first one's
-    /// family being the default.
-    pub service_cidrs: Vec<String>,
+    /// What storage puts before all keys, such as `/registry`: only texts show it.
+    pub prefix: String,
+    /// How services get addresses and ports.
+    pub services: ServiceNetwork,
+    /// How long events are kept (`--event-ttl`).
+    pub event_ttl: Duration,
+    /// Refuses writes into namespaces that don't exist or terminate; `None` where admission does.
+    pub namespace_guard: Option<Arc<dyn NamespaceGuard>>,
+}
+
+impl RegistryConfig {
+    /// The defaults of kube-apiserver over `storage`.
+    pub fn new(storage: &Arc<dyn Storage>) -> Self {
+        RegistryConfig {
+            prefix: "/registry".into(),
+            services: ServiceNetwork::default(),
+            event_ttl: Duration::from_secs(3600),
+            namespace_guard: Some(Arc::new(StoredNamespaces::new(Arc::clone(storage)))),
+        }
+    }
+}
+
+impl fmt::Debug for RegistryConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryConfig").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
 }
 
 /// All stores.
 pub struct Registry {
-    stores: HashMap<(Text, Text), Arc<Store>>,
+    stores: HashMap<Text, HashMap<Text, Arc<Store>>>,
+    storage: Arc<dyn Storage>,
+    config: RegistryConfig,
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registry").field("stores", &self.stores.len()).finish()
+        f.debug_struct("Registry").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
 impl Registry {
     /// Stores for all built-in resources over `storage`, whose keys are below the server's prefix.
     pub fn new(storage: Arc<dyn Storage>, config: RegistryConfig) -> Self {
-        let _ = (storage, config);
-        unimplemented!()
+        let mut registry = Registry { stores: HashMap::new(), storage, config };
+        for resource in keelson_api::resources().iter().filter(|r| !r.storage_path.is_empty()) {
+            let done = registry.store(&resource.group, &resource.plural).is_some();
+            let (group, version) = &resource.storage_version;
+            let stored = keelson_api::resources()
+                .iter()
+                .find(|r| r.group == *group && r.version == *version && r.plural == resource.plural);
+            if let (false, Some(stored)) = (done, stored) {
+                let store = registry.open(resource, stored, Arc::new(Plain));
+                registry.insert(store);
+            }
+        }
+        // Hooks that need other stores come when those exist.
+        for (group, plural, hooks) in kinds::all(&registry) {
+            let plain = registry.store(group, plural).map(|store| (store.served, store.resource));
+            if let Some((served, stored)) = plain {
+                let store = registry.open(served, stored, hooks);
+                registry.insert(store);
+            }
+        }
+        registry
+    }
+
+    fn open(&self, served: &'static Resource, stored: &'static Resource, hooks: Arc<dyn Hooks>) -> Store {
+        let behaviour = Behaviour::of(&stored.group, &stored.plural);
+        let zero_status = zero_member(stored.type_id, "status");
+        let strategy = Strategy { behaviour, hooks, namespaced: stored.namespaced, zero_status };
+        Store {
+            served,
+            resource: stored,
+            api_version: api_version(stored),
+            keys: Keys::new(&stored.storage_path, stored.namespaced),
+            storage: Arc::clone(&self.storage),
+            strategy,
+            prefix: self.config.prefix.clone(),
+            ttl: (stored.plural == "events").then_some(self.config.event_ttl),
+            guard: self.config.namespace_guard.clone(),
+        }
+    }
+
+    fn insert(&mut self, store: Store) {
+        let of_group = self.stores.entry(store.served.group.clone()).or_default();
+        of_group.insert(store.served.plural.clone(), Arc::new(store));
     }
 
     /// The store of a resource; `None` where there is no such resource, or it stores nothing.
     pub fn store(&self, group: &str, plural: &str) -> Option<&Arc<Store>> {
-        self.stores.get(&(Text::from(group), Text::from(plural)))
+        self.stores.get(group)?.get(plural)
+    }
+
+    /// The storage below the stores.
+    pub(crate) fn storage(&self) -> Arc<dyn Storage> {
+        Arc::clone(&self.storage)
+    }
+
+    /// What the registry was built with.
+    pub fn config(&self) -> &RegistryConfig {
+        &self.config
     }
 }
 
 /// One resource's objects.
 pub struct Store {
+    /// The resource as paths name it: texts speak of its group.
+    served: &'static Resource,
+    /// The resource in its storage version.
     resource: &'static Resource,
+    api_version: String,
+    keys: Keys,
     storage: Arc<dyn Storage>,
     strategy: Strategy,
+    prefix: String,
+    ttl: Option<Duration>,
+    guard: Option<Arc<dyn NamespaceGuard>>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("keys", &self.keys)
+            .field("strategy", &self.strategy)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Store {
-    /// The resource in its storage version.
+    /// The resource in its storage version: that of the objects that go in and out.
     pub fn resource(&self) -> &'static Resource {
         self.resource
     }
 
-    /// The object as it is now.
-    pub async fn get(&self, namespace: Option<&str>, name: &str) -> Result<Stored, Status> {
-        let _ = (namespace, name, &self.storage, &self.strategy);
-        unimplemented!()
+    /// What tells this resource from others on the write path.
+    pub fn behaviour(&self) -> &'static Behaviour {
+        self.strategy.behaviour
     }
 
-    /// The object as it is now, or as it was at some time after `resource_version`, as the client asked.
-    pub async fn get_at(
-        &self,
-        namespace: Option<&str>,
-        name: &str,
-        resource_version: &str,
-    ) -> Result<Stored, Status> {
-        let _ = (namespace, name, resource_version);
-        unimplemented!()
+    /// How many objects there are.
+    pub async fn count(&self) -> Result<u64, Status> {
+        let prefix = self.keys.directory_of(None)?;
+        self.storage.count(&prefix).await.map_err(|error| self.about("list", "").status(error))
     }
 
-    /// A page of the objects that `options` select.
-    pub async fn list(&self, namespace: Option<&str>, options: &ListOptions) -> Result<Listing, Status> {
-        let _ = (namespace, options);
-        unimplemented!()
+    /// Namespace (empty where there is none) and name of an object that this store handed out.
+    pub fn name_of(&self, stored: &Stored) -> Result<(String, String), Status> {
+        match stored.scan(self.resource.type_id)? {
+            Some(metadata) => Ok((metadata.namespace.to_owned(), metadata.name.to_owned())),
+            None => {
+                let object = stored.decode(self.resource.type_id)?;
+                Ok((object.namespace().to_owned(), object.name().to_owned()))
+            }
+        }
     }
 
-    /// What happens to the objects that `options` select.
-    pub async fn watch(&self, namespace: Option<&str>, options: &ListOptions) -> Result<WatchStream, Status> {
-        let _ = (namespace, options);
-        unimplemented!()
+    fn about<'a>(&'a self, verb: &'static str, name: &'a str) -> About<'a> {
+        About { group: &self.served.group, plural: &self.served.plural, name, verb }
     }
 
-    /// Writes a new object. `metadata.name` may come from `generateName`.
-    pub async fn create(
-        &self,
-        context: &WriteContext<'_>,
-        object: Object,
-        admit: &dyn Admit,
-    ) -> Result<Stored, Status> {
-        let _ = (context, object, admit);
-        unimplemented!()
+    /// 422 for an object of this resource.
+    fn invalid(&self, name: &str, errors: &[FieldError]) -> Status {
+        Status::invalid(&self.served.group, &self.served.kind, name, errors)
     }
 
-    /// Writes what `change` makes of the object; the flag says whether it was created.
-    pub async fn update(
-        &self,
-        context: &WriteContext<'_>,
-        name: &str,
-        change: &mut dyn Change,
-        admit: &dyn Admit,
-    ) -> Result<(Stored, bool), Status> {
-        let _ = (context, name, change, admit);
-        unimplemented!()
+    fn selection(&self, label: &str, field: &str) -> Result<Selection, Status> {
+        let served = self.served;
+        // Events are stored as core events, but events.k8s.io calls their fields otherwise.
+        let renamed = served.plural == "events" && served.group != self.resource.group;
+        let known =
+            if renamed { FieldLabels::Listed(NEW_EVENT_FIELDS) } else { self.strategy.behaviour.fields };
+        let kind = (served.group.as_str(), served.version.as_str(), served.kind.as_str());
+        let rules = FieldRules { known, kind, namespaced: served.namespaced };
+        Selection::parse(label, field, rules, self.resource.type_id)
     }
 
-    /// Deletes an object, or marks it so.
-    pub async fn delete(
-        &self,
-        context: &WriteContext<'_>,
-        name: &str,
-        options: &DeleteOptions,
-        admit: &dyn Admit,
-    ) -> Result<Deleted, Status> {
-        let _ = (context, name, options, admit);
-        unimplemented!()
+    /// The bytes that storage gets for an object: protobuf in its envelope, without what only answers have.
+    fn encode(&self, mut object: Object) -> Result<Bytes, Status> {
+        object.set_resource_version("");
+        object.set_self_link("");
+        let value = Value::from(object);
+        let encoded = codec::protobuf::encode(keelson_api::schema(), self.resource.type_id, &value);
+        let message = encoded.map_err(|error| Status::internal(format!("can't encode: {error}")))?;
+        Ok(envelope::seal(&self.api_version, &self.resource.kind, &message).into())
     }
 
-    /// Deletes the objects that `list` selects, and returns them as they were.
-    pub async fn delete_collection(
-        &self,
-        context: &WriteContext<'_>,
-        list: &ListOptions,
-        options: &DeleteOptions,
-        admit: &dyn Admit,
-    ) -> Result<Listing, Status> {
-        let _ = (context, list, options, admit);
-        unimplemented!()
+    fn decode(&self, current: &KeyValue) -> Result<Object, Status> {
+        let stored = Stored { value: current.value.clone(), revision: current.revision };
+        stored.decode(self.resource.type_id)
+    }
+}
+
+fn api_version(resource: &Resource) -> String {
+    if resource.group.is_empty() {
+        resource.version.to_string()
+    } else {
+        format!("{}/{}", resource.group, resource.version)
+    }
+}
+
+/// The canonical tree of a struct member's zero value; `{}` where the type has no such member.
+fn zero_member(ty: TypeId, member: &str) -> Value {
+    let schema = keelson_api::schema();
+    match schema.json_field(ty, member).map(|(_, field)| &field.kind) {
+        Some(Kind::Struct(inner)) => codec::json::decode(schema, *inner, b"{}")
+            .map_or_else(|_| Value::Object(Map::new()), |decoded| decoded.value),
+        _ => Value::Object(Map::new()),
     }
 }

@@ -1,0 +1,9 @@
+//! The core group.
+
+pub mod limit_range;
+pub mod namespace;
+pub mod persistent_volume;
+pub mod pod;
+pub mod secret;
+pub mod service;
+pub mod service_account;

@@ -1,0 +1,41 @@
+//! What is special about single kinds: one file each, in its group's folder.
+
+pub mod apiextensions;
+pub mod apiregistration;
+pub mod apps;
+pub mod batch;
+pub mod certificates;
+pub mod core;
+
+use std::sync::Arc;
+
+use super::{Hooks, Registry};
+
+/// The hooks of all kinds that have some, by the group and plural name that paths have.
+pub(super) fn all(registry: &Registry) -> Vec<(&'static str, &'static str, Arc<dyn Hooks>)> {
+    let mut all: Vec<(&str, &str, Arc<dyn Hooks>)> = vec![
+        ("", "limitranges", Arc::new(core::limit_range::LimitRanges)),
+        ("", "namespaces", Arc::new(core::namespace::Namespaces)),
+        ("", "persistentvolumes", Arc::new(core::persistent_volume::PersistentVolumes)),
+        ("", "pods", Arc::new(core::pod::Pods)),
+        ("", "secrets", Arc::new(core::secret::Secrets)),
+        ("", "serviceaccounts", Arc::new(core::service_account::ServiceAccounts)),
+        (
+            "apiextensions.k8s.io",
+            "customresourcedefinitions",
+            Arc::new(apiextensions::CustomResourceDefinitions),
+        ),
+        ("apiregistration.k8s.io", "apiservices", Arc::new(apiregistration::ApiServices)),
+        ("apps", "daemonsets", Arc::new(apps::daemon_set::DaemonSets)),
+        ("batch", "jobs", Arc::new(batch::job::Jobs)),
+        (
+            "certificates.k8s.io",
+            "certificatesigningrequests",
+            Arc::new(certificates::CertificateSigningRequests),
+        ),
+    ];
+    if let Some(services) = core::service::Services::new(registry) {
+        all.push(("", "services", Arc::new(services)));
+    }
+    all
+}

@@ -1,0 +1,44 @@
+//! Reading one object.
+
+use keelson_apimachinery::Status;
+use keelson_apimachinery::field::{FieldError, Path};
+
+use super::Store;
+use crate::registry::Stored;
+use crate::registry::errors::parse_resource_version;
+
+impl Store {
+    /// The object as it is now.
+    ///
+    /// # Errors
+    /// 404 where there is none.
+    pub async fn get(&self, namespace: Option<&str>, name: &str) -> Result<Stored, Status> {
+        let key = self.keys.object(namespace, name)?;
+        let about = self.about("get", name);
+        match self.storage.get(&key).await.map_err(|error| about.status(error))? {
+            Some(found) => Ok(Stored { value: found.value, revision: found.revision }),
+            None => Err(about.not_found()),
+        }
+    }
+
+    /// The object no older than `resource_version`, as the client sent it: empty, `0` or a revision. What is
+    /// returned is the current state whatever it says.
+    ///
+    /// # Errors
+    /// 404 where there is none, 500 for a version that is no number, 504 for one that has not happened.
+    pub async fn get_at(
+        &self,
+        namespace: Option<&str>,
+        name: &str,
+        resource_version: &str,
+    ) -> Result<Stored, Status> {
+        let wanted = parse_resource_version(resource_version).map_err(|why| {
+            let path = Path::new("resourceVersion");
+            Status::opaque(FieldError::invalid(&path, resource_version, why).to_string())
+        })?;
+        if wanted > 0 {
+            self.wait_for_revision(wanted).await?;
+        }
+        self.get(namespace, name).await
+    }
+}

@@ -1,4 +1,0 @@
-//! What differs between resources on the write path.
-
-/// The rules and hooks of one resource.
-pub struct Strategy {}
