@@ -40,8 +40,8 @@ pub enum ParseQuantityError {
     Suffix,
 }
 
-/// A quantity: an exact number and the form in which it is written.
-#[derive(Clone, Debug)]
+/// A quantity: an exact number and the form in which it is written. The default is 0.
+#[derive(Clone, Debug, Default)]
 pub struct Quantity {
     value: Decimal,
     format: Format,

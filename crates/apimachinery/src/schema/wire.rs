@@ -7,9 +7,11 @@ use crate::Text;
 /// A struct as protobuf has it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wire {
-    /// For each number its field's index and one; 0 where there is none.
-    by_number: Vec<u16>,
-    fields: Vec<WireField>,
+    /// Its fields by their numbers.
+    by_number: Vec<Slot>,
+    /// The fields whose numbers are too large for a table.
+    large: Vec<(u32, Slot)>,
+    inlines: Vec<TypeId>,
     /// Its JSON members in declaration order, those of inlined structs among them.
     pub(crate) outputs: Vec<Output>,
     /// The members that JSON output never leaves out, in declaration order.
@@ -17,15 +19,14 @@ pub(crate) struct Wire {
 }
 
 /// A field of a message.
-#[derive(Clone, Debug)]
-pub(crate) struct WireField {
-    number: u32,
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Slot {
     /// The place of its member, or of an inlined struct's first one, in [`Wire::outputs`].
     pub(crate) order: u16,
-    /// One bit for each wire type that it can have.
+    /// For an inlined struct: its index in [`Wire::inlines`] and one; else 0.
+    inline: u16,
+    /// One bit for each wire type that it can have; 0 where there is no such field.
     pub(crate) accepts: u8,
-    /// For an inlined struct: the message whose fields are its members.
-    pub(crate) inline: Option<TypeId>,
 }
 
 /// A member of a struct's JSON object.
@@ -33,13 +34,17 @@ pub(crate) struct WireField {
 pub(crate) struct Output {
     /// `,"name":`, as output writes it behind another member.
     pub(crate) key: Text,
+    pub(crate) kind: Kind,
     /// Its index in [`StructType::members`]. `u16::MAX` where another member of its name hides it.
     pub(crate) member: u16,
-    pub(crate) kind: Kind,
     pub(crate) pointer: bool,
     pub(crate) omit: Omit,
-    /// The value of its struct when nothing in it is set, where output leaves that out.
-    pub(crate) zero: Option<Text>,
+    /// Whether output leaves out zero of a scalar that is no pointer.
+    pub(crate) omits_zero: bool,
+    /// Whether output may leave the member out for a reason that its wire form does not show.
+    pub(crate) may_vanish: bool,
+    /// The JSON of its struct when nothing in it is set, where output leaves that out.
+    pub(crate) zero: Option<Box<str>>,
 }
 
 /// A member that JSON output never leaves out.
@@ -53,7 +58,7 @@ pub(crate) struct Zero {
     pub(crate) json: Text,
 }
 
-/// The bits of [`WireField::accepts`].
+/// The bits of [`Slot::accepts`].
 pub(crate) const VARINT: u8 = 1 << 0;
 pub(crate) const FIXED64: u8 = 1 << 1;
 pub(crate) const DELIMITED: u8 = 1 << 2;
@@ -62,28 +67,33 @@ pub(crate) const DELIMITED: u8 = 1 << 2;
 const TABLE: u32 = 1024;
 
 impl Wire {
-    /// The field with this number.
-    #[inline]
-    pub(crate) fn field(&self, number: u32) -> Option<&WireField> {
+    /// The field with this number; one that accepts nothing where there is none.
+    #[inline(always)]
+    pub(crate) fn slot(&self, number: u32) -> Slot {
         match self.by_number.get(number as usize) {
-            Some(0) => None,
-            Some(next) => self.fields.get(usize::from(*next) - 1),
-            None if number < TABLE => None,
-            None => self.fields.iter().find(|f| f.number == number),
+            Some(slot) => *slot,
+            None => self.large_slot(number),
+        }
+    }
+
+    #[cold]
+    fn large_slot(&self, number: u32) -> Slot {
+        self.large.iter().find(|(n, _)| *n == number).map_or(Slot::default(), |(_, slot)| *slot)
+    }
+
+    /// The message whose fields are members of this struct, where the field is an inlined struct.
+    #[inline(always)]
+    pub(crate) fn inlined(&self, slot: Slot) -> Option<TypeId> {
+        match slot.inline {
+            0 => None,
+            next => Some(self.inlines[usize::from(next) - 1]),
         }
     }
 
     fn of(schema: &Schema, of: &StructType) -> Wire {
         let mut wire = Wire::default();
         add_outputs(schema, of, of, &mut wire.outputs);
-        add_fields(schema, of, &mut wire.fields);
-        let largest = wire.fields.iter().map(|f| f.number).filter(|n| *n < TABLE).max().unwrap_or(0);
-        wire.by_number = vec![0; largest as usize + 1];
-        for (i, field) in wire.fields.iter().enumerate() {
-            if let Some(place) = wire.by_number.get_mut(field.number as usize) {
-                *place = i as u16 + 1;
-            }
-        }
+        wire.add_fields(schema, of);
         for (i, always) in of.always.iter().enumerate() {
             let member = &of.members[usize::from(always.member)];
             let json = Text::const_new(",") + &member.quoted + &always.zero_json;
@@ -91,6 +101,30 @@ impl Wire {
         }
         wire.zeros.sort_by_key(|zero| zero.order);
         wire
+    }
+
+    fn add_fields(&mut self, schema: &Schema, of: &StructType) {
+        let mut order = 0;
+        for field in &of.fields {
+            let mut slot = Slot { order, inline: 0, accepts: field.kind.accepts() };
+            match field.kind {
+                Kind::Struct(inner) if field.inline => {
+                    self.inlines.push(inner);
+                    slot.inline = self.inlines.len() as u16;
+                    order += schema.flat_len(inner);
+                }
+                _ => order += 1,
+            }
+            match field.number {
+                0 => {}
+                number @ ..TABLE => {
+                    let length = self.by_number.len().max(number as usize + 1);
+                    self.by_number.resize(length, Slot::default());
+                    self.by_number[number as usize] = slot;
+                }
+                number => self.large.push((number, slot)),
+            }
+        }
     }
 }
 
@@ -110,33 +144,30 @@ fn add_outputs(schema: &Schema, whole: &StructType, of: &StructType, outputs: &m
         let zero = match &field.kind {
             Kind::Struct(inner) if field.omit == Omit::Zero && !field.pointer => {
                 let always = schema.zero_json(*inner);
-                Some(Text::from_utf8_lossy(&always))
+                Some(String::from_utf8_lossy(&always).into())
             }
             _ => None,
         };
+        let may_vanish = field.omit != Omit::Never
+            && match &field.kind {
+                Kind::Bool | Kind::Int32 | Kind::Int64 | Kind::Float64 => false,
+                Kind::String | Kind::Bytes | Kind::Map(_) => false,
+                Kind::Struct(_) => zero.is_some(),
+                // A packed list may hold nothing.
+                Kind::List(of) => of.accepts() != DELIMITED,
+                Kind::ListMessage(_) | Kind::Any => true,
+                _ => field.pointer || field.omit == Omit::Zero,
+            };
         outputs.push(Output {
             key: member.map(|i| Text::const_new(",") + &whole.members[i].quoted).unwrap_or_default(),
-            member: member.map_or(u16::MAX, |i| i as u16),
             kind: field.kind.clone(),
+            member: member.map_or(u16::MAX, |i| i as u16),
             pointer: field.pointer,
             omit: field.omit,
+            omits_zero: field.omit != Omit::Never && !field.pointer,
+            may_vanish,
             zero,
         });
-    }
-}
-
-fn add_fields(schema: &Schema, of: &StructType, fields: &mut Vec<WireField>) {
-    let mut order = 0;
-    for field in &of.fields {
-        let inline = match field.kind {
-            Kind::Struct(inner) if field.inline => Some(inner),
-            _ => None,
-        };
-        if field.number != 0 {
-            let accepts = field.kind.accepts();
-            fields.push(WireField { number: field.number, order, accepts, inline });
-        }
-        order += inline.map_or(1, |inner| schema.flat_len(inner));
     }
 }
 

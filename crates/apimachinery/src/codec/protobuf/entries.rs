@@ -138,17 +138,18 @@ impl<'a> Entries<'a> {
         let mut reader = Reader::new(&self.whole[..range.end], range.start);
         while !reader.is_at_end() {
             let tag = reader.tag(message)?;
-            let Some(field) = wire.field(tag.number) else {
-                reader.skip(tag)?;
-                continue;
-            };
-            if field.accepts >> tag.wire_type & 1 == 0 {
+            let slot = wire.slot(tag.number);
+            if slot.accepts >> tag.wire_type & 1 == 0 {
+                if slot.accepts == 0 {
+                    reader.skip(tag)?;
+                    continue;
+                }
                 let names = schema.get(id).by_number(tag.number).map(|i| &schema.get(id).fields[i].json);
                 return wrong_wire_type(tag.wire_type, names.map_or("", |name| name));
             }
-            let order = first + field.order;
+            let order = first + slot.order;
             let entry = read_entry(&mut reader, order, tag.wire_type)?;
-            match field.inline {
+            match wire.inlined(slot) {
                 None => self.stack.push(entry),
                 Some(inner) => self.gather_part(inner, entry.range(), order)?,
             }

@@ -51,72 +51,74 @@ struct Insert<'a> {
     text: &'a str,
 }
 
+impl<'a> Insert<'a> {
+    /// `None` where the struct has no such member, or the overlay nothing for it.
+    fn at(schema: &Schema, id: TypeId, key: &str, text: &'a str) -> Option<Self> {
+        let of = schema.get(id);
+        let index = of.member_index(key).filter(|_| !text.is_empty())?;
+        Some(Insert { order: of.members()[index].order, text })
+    }
+}
+
+/// What an overlay says of one struct.
+struct Overlaid<'a> {
+    inserts: [Option<Insert<'a>>; 2],
+    /// Where the metadata is, and the version that it gets.
+    metadata: Option<Insert<'a>>,
+}
+
 impl<'a> Transcoder<'a, '_> {
     /// The outermost message. Its overlay comes in at the places where its members have it.
     fn object(&mut self, id: TypeId, overlay: &Overlay<'_>) -> Step<()> {
+        self.out.reserve(self.entries.whole.len() * 3 / 2 + 64);
         let schema = self.entries.schema;
-        let mut inserts = [None; 2];
-        for (insert, key, text) in
-            [(0, "kind", overlay.kind), (1, "apiVersion", overlay.api_version)].into_iter()
-        {
-            if !text.is_empty() {
-                inserts[insert] = order_of(schema, id, key).map(|order| Insert { order, text });
-            }
-        }
-        if inserts[0].map(|i| i.order) > inserts[1].map(|i| i.order) {
-            inserts.swap(0, 1);
-        }
-        let version = (!overlay.resource_version.is_empty()).then_some(overlay.resource_version);
-        self.structure(id, 0..1, &inserts, version)
+        let overlaid = Overlaid {
+            inserts: [
+                Insert::at(schema, id, "kind", overlay.kind),
+                Insert::at(schema, id, "apiVersion", overlay.api_version),
+            ],
+            metadata: Insert::at(schema, id, "metadata", overlay.resource_version),
+        };
+        self.structure(id, 0..1, Some(&overlaid))
     }
 
-    fn structure(
-        &mut self,
-        id: TypeId,
-        group: Range<usize>,
-        inserts: &[Option<Insert<'_>>],
-        resource_version: Option<&str>,
-    ) -> Step<()> {
+    fn structure(&mut self, id: TypeId, group: Range<usize>, overlaid: Option<&Overlaid<'_>>) -> Step<()> {
         self.entries.enter()?;
         let wire = self.entries.schema.wire(id);
         let base = self.entries.gather(id, group)?;
-        if !inserts.is_empty() {
-            self.make_room(id, base, inserts, resource_version);
+        if let Some(overlaid) = overlaid {
+            self.make_room(&wire.outputs, base, overlaid);
         }
         let end = self.entries.stack.len();
 
         self.out.push(b'{');
         let open = self.out.len();
-        let mut zeros = wire.zeros.iter().peekable();
+        let mut zeros = &wire.zeros[..];
         let mut next = base;
         while next < end {
             let group = self.entries.group_from(next, end);
             next = group.end;
-            let order = self.entries.stack[group.start].order;
-            while let Some(zero) = zeros.next_if(|zero| zero.order < order) {
-                self.key(open, &zero.json);
+            let last = self.entries.stack[group.end - 1];
+            while let [zero, rest @ ..] = zeros
+                && zero.order <= last.order
+            {
+                if zero.order < last.order {
+                    self.key(open, &zero.json);
+                }
+                zeros = rest;
             }
-            zeros.next_if(|zero| zero.order == order);
-            let output = &wire.outputs[usize::from(order)];
-            if output.member == u16::MAX || self.is_left_out(output, group.end - 1) {
+            let output = &wire.outputs[usize::from(last.order)];
+            if (output.omits_zero && is_zero(&output.kind, last)) || output.member == u16::MAX {
                 continue;
             }
             let before = self.out.len();
             self.key(open, &output.key);
-            if let Some(insert) = inserts.iter().flatten().find(|i| i.order == order) {
-                json::write_string(insert.text, self.out);
-                continue;
-            }
             let value = self.out.len();
-            match (&output.kind, resource_version) {
-                (Kind::Struct(inner), Some(version)) if output.key == ",\"metadata\":" => {
-                    let order = order_of(self.entries.schema, *inner, "resourceVersion");
-                    let insert = order.map(|order| Insert { order, text: version });
-                    self.structure(*inner, group, &[insert], None)?;
-                }
-                (kind, _) => self.value(kind, group)?,
+            match overlaid {
+                None => self.value(&output.kind, group)?,
+                Some(overlaid) => self.overlaid_value(output, group, overlaid)?,
             }
-            if self.was_zero(output, value) {
+            if output.may_vanish && self.is_left_out(output, value) {
                 self.out.truncate(before);
             }
         }
@@ -129,23 +131,45 @@ impl<'a> Transcoder<'a, '_> {
         Ok(())
     }
 
+    /// The value of a member of the outermost message or its metadata.
+    fn overlaid_value(
+        &mut self,
+        output: &'a Output,
+        group: Range<usize>,
+        overlaid: &Overlaid<'_>,
+    ) -> Step<()> {
+        let order = self.entries.stack[group.start].order;
+        if let Some(insert) = overlaid.inserts.iter().flatten().find(|insert| insert.order == order) {
+            json::write_string(insert.text, self.out);
+            return Ok(());
+        }
+        match (&output.kind, overlaid.metadata.filter(|insert| insert.order == order)) {
+            (Kind::Struct(inner), Some(Insert { text, .. })) => {
+                let version = Insert::at(self.entries.schema, *inner, "resourceVersion", text);
+                self.structure(*inner, group, Some(&Overlaid { inserts: [version, None], metadata: None }))
+            }
+            (kind, _) => self.value(kind, group),
+        }
+    }
+
     /// Puts entries for an overlay's members among those above `base`, in their places.
-    fn make_room(&mut self, id: TypeId, base: usize, inserts: &[Option<Insert<'_>>], version: Option<&str>) {
-        let metadata = version.and_then(|_| order_of(self.entries.schema, id, "metadata"));
-        let outputs = &self.entries.schema.wire(id).outputs;
-        for order in inserts.iter().flatten().map(|i| i.order).chain(metadata) {
-            let stack = &mut self.entries.stack;
+    fn make_room(&mut self, outputs: &[Output], base: usize, overlaid: &Overlaid<'_>) {
+        let stack = &mut self.entries.stack;
+        let place = |stack: &mut Vec<Entry>, order: u16| {
             let at = base + stack[base..].partition_point(|e| e.order < order);
             if stack.get(at).is_none_or(|e| e.order != order) {
                 stack.insert(at, Entry::empty(order, &outputs[usize::from(order)].kind));
             }
+            at
+        };
+        if let Some(metadata) = overlaid.metadata {
+            place(stack, metadata.order);
         }
-        // An overlay's member is written whatever its entry says; one that says nothing would be left out.
-        for insert in inserts.iter().flatten() {
-            for entry in &mut self.entries.stack[base..] {
-                if entry.order == insert.order {
-                    *entry = Entry::present(insert.order);
-                }
+        // A member of the overlay is written whatever the message says; one that says nothing would be left out.
+        for order in overlaid.inserts.iter().flatten().map(|insert| insert.order) {
+            let first = place(stack, order);
+            for entry in stack[first..].iter_mut().take_while(|e| e.order == order) {
+                *entry = Entry::present(order);
             }
         }
     }
@@ -164,41 +188,17 @@ impl<'a> Transcoder<'a, '_> {
         }
     }
 
-    /// Whether output leaves a scalar out, as it is zero.
-    #[inline]
-    fn is_left_out(&self, output: &Output, last: usize) -> bool {
-        if output.omit == Omit::Never || output.pointer {
-            return false;
-        }
-        let entry = self.entries.stack[last];
-        match output.kind {
-            Kind::Bool | Kind::Int64 => entry.number() == 0,
-            Kind::Int32 => entry.number() as i32 == 0,
-            Kind::Float64 => f64::from_bits(entry.number()) == 0.0,
-            Kind::String | Kind::Bytes => entry.range().is_empty(),
-            _ => false,
-        }
-    }
-
     /// Whether the value that was written at `at` is one that output leaves out after all.
-    #[inline]
-    fn was_zero(&self, output: &Output, at: usize) -> bool {
+    fn is_left_out(&self, output: &Output, at: usize) -> bool {
         let written = &self.out[at..];
-        match (&output.kind, output.omit) {
-            (_, Omit::Never) => false,
-            (Kind::Bool | Kind::Int32 | Kind::Int64 | Kind::Float64 | Kind::String | Kind::Bytes, _) => false,
-            (Kind::Struct(_), Omit::Zero) => output.zero.as_ref().is_some_and(|z| z.as_bytes() == written),
-            (Kind::Struct(_), _) => false,
-            (Kind::List(_) | Kind::ListMessage(_) | Kind::Map(_) | Kind::Any, _) => written == b"null",
-            (_, Omit::Empty) => output.pointer && written == b"null",
-            (kind, Omit::Zero) => match kind {
-                _ if output.pointer => written == b"null",
-                Kind::Duration => written == b"\"0s\"",
-                Kind::Quantity => written == b"\"0\"",
-                Kind::IntOrString => written == b"0",
-                Kind::SchemaOrBool(_) => written == b"false",
-                _ => written == b"null",
-            },
+        match &output.kind {
+            Kind::Struct(_) => output.zero.as_ref().is_some_and(|zero| zero.as_bytes() == written),
+            _ if output.pointer || output.omit == Omit::Empty => written == b"null",
+            Kind::Duration => written == b"\"0s\"",
+            Kind::Quantity => written == b"\"0\"",
+            Kind::IntOrString => written == b"0",
+            Kind::SchemaOrBool(_) => written == b"false",
+            _ => written == b"null",
         }
     }
 
@@ -242,7 +242,7 @@ impl<'a> Transcoder<'a, '_> {
             Kind::SchemaOrBool(id) => self.schema_or_bool(*id, group)?,
             Kind::SchemaOrStringArray(id) => self.schema_or_strings(*id, group)?,
             Kind::Any => self.null(),
-            Kind::Struct(id) => self.structure(*id, group, &[], None)?,
+            Kind::Struct(id) => self.structure(*id, group, None)?,
             Kind::List(of) => self.list(of, group)?,
             Kind::ListMessage(of) => {
                 let accepts = [of.accepts() | schema::DELIMITED];
@@ -315,11 +315,11 @@ impl<'a> Transcoder<'a, '_> {
             let open = self.out.len();
             for i in several..end {
                 self.comma(open);
-                self.structure(id, i..i + 1, &[], None)?;
+                self.structure(id, i..i + 1, None)?;
             }
             self.out.push(b']');
         } else if base < several {
-            self.structure(id, base..several, &[], None)?;
+            self.structure(id, base..several, None)?;
         } else {
             self.null();
         }
@@ -334,7 +334,7 @@ impl<'a> Transcoder<'a, '_> {
         let end = self.entries.stack.len();
         let schema = self.entries.stack[base..].partition_point(|e| e.order == 1) + base;
         if schema < end {
-            self.structure(id, schema..end, &[], None)?;
+            self.structure(id, schema..end, None)?;
         } else {
             self.bool(self.entries.last(base, 1).is_some_and(|allows| allows.number() != 0));
         }
@@ -350,7 +350,7 @@ impl<'a> Transcoder<'a, '_> {
         if strings < end {
             self.list(&Kind::String, strings..end)?;
         } else if base < strings {
-            self.structure(id, base..strings, &[], None)?;
+            self.structure(id, base..strings, None)?;
         } else {
             self.null();
         }
@@ -418,9 +418,9 @@ fn is_plain(bytes: &[u8]) -> bool {
         let zero = |word: u64| word.wrapping_sub(ONES) & !word;
         let below = word.wrapping_sub(ONES * 0x20) & !word;
         // `<` and `>` differ in one bit, and so do `"` and `&`.
-        let angle = zero((word | ONES * 2) ^ ONES * u64::from(b'>'));
-        let quote = zero((word | ONES * 4) ^ ONES * u64::from(b'&'));
-        let backslash = zero(word ^ ONES * u64::from(b'\\'));
+        let angle = zero((word | (ONES * 2)) ^ (ONES * u64::from(b'>')));
+        let quote = zero((word | (ONES * 4)) ^ (ONES * u64::from(b'&')));
+        let backslash = zero(word ^ (ONES * u64::from(b'\\')));
         (word | below | angle | quote | backslash) & HIGHS
     };
     let word = |chunk: &[u8; 8]| u64::from_le_bytes(*chunk);
@@ -447,13 +447,20 @@ fn is_plain(bytes: &[u8]) -> bool {
     }
 }
 
+/// Whether a scalar is zero.
+#[inline(always)]
+fn is_zero(kind: &Kind, entry: Entry) -> bool {
+    match kind {
+        Kind::Bool | Kind::Int64 => entry.number() == 0,
+        Kind::Int32 => entry.number() as i32 == 0,
+        Kind::Float64 => f64::from_bits(entry.number()) == 0.0,
+        Kind::String | Kind::Bytes => entry.range().is_empty(),
+        _ => false,
+    }
+}
+
 /// Whether there is a space or a control character, in strings or between them.
 fn has_space(json: &[u8]) -> bool {
     // Without an early end the compiler takes many bytes at a time.
     json.iter().fold(false, |found, byte| found | (*byte <= b' '))
-}
-
-fn order_of(schema: &Schema, id: TypeId, key: &str) -> Option<u16> {
-    let of = schema.get(id);
-    of.member_index(key).map(|index| of.members()[index].order)
 }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::Text;
 
 /// `±digits * 10^exponent`, in the one form that has no zeros at either end: equal numbers are equal in parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(super) struct Decimal {
     negative: bool,
     /// ASCII digits; empty for 0.
