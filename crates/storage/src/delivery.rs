@@ -51,6 +51,8 @@ struct State {
     progress: u64,
     /// The highest revision that the reader has seen, by event or progress.
     shown: u64,
+    /// Somebody asked for progress: the reader gets it even if it tells nothing new.
+    owed: bool,
     end: End,
     waker: Option<Waker>,
 }
@@ -64,7 +66,15 @@ enum End {
 
 /// A queue for a watch whose reader knows everything up to `shown`.
 pub(crate) fn queue(bounds: Bounds, shown: u64) -> (Feed, Reader) {
-    let state = State { events: VecDeque::new(), bytes: 0, progress: 0, shown, end: End::Open, waker: None };
+    let state = State {
+        events: VecDeque::new(),
+        bytes: 0,
+        progress: 0,
+        shown,
+        owed: false,
+        end: End::Open,
+        waker: None,
+    };
     let shared = Arc::new(Shared {
         state: Mutex::new(state),
         room: tokio::sync::Notify::new(),
@@ -128,7 +138,7 @@ impl Feed {
     pub(crate) fn repeat_progress(&self, revision: u64) {
         let mut state = self.shared.state.lock();
         state.progress = state.progress.max(revision);
-        state.shown = state.shown.min(revision.saturating_sub(1));
+        state.owed = true;
         state.wake();
     }
 
@@ -189,9 +199,11 @@ impl Stream for Reader {
             End::Failed(failure) => return Poll::Ready(Some(Err(failure))),
             End::Open => state.end = End::Open,
         }
-        if state.progress > state.shown {
-            state.shown = state.progress;
-            return Poll::Ready(Some(Ok(Event::Progress { revision: state.progress })));
+        if state.owed || state.progress > state.shown {
+            state.owed = false;
+            // The queue is empty, and events are pushed by whole revisions.
+            state.shown = state.shown.max(state.progress);
+            return Poll::Ready(Some(Ok(Event::Progress { revision: state.shown })));
         }
         state.waker = Some(context.waker().clone());
         Poll::Pending
@@ -246,6 +258,11 @@ mod tests {
         assert!(next(&mut reader).is_none(), "known progress is not repeated");
         feed.repeat_progress(3);
         assert!(matches!(next(&mut reader), Some(Some(Ok(Event::Progress { revision: 3 })))));
+        feed.push([put(4)]);
+        feed.repeat_progress(4);
+        assert!(matches!(next(&mut reader), Some(Some(Ok(Event::Put { .. })))));
+        assert!(matches!(next(&mut reader), Some(Some(Ok(Event::Progress { revision: 4 })))));
+        assert!(next(&mut reader).is_none());
     }
 
     #[test]

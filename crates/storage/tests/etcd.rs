@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use keelson_base::clock;
+use keelson_base::task::TaskGroup;
 use keelson_storage::conformance::{self, Harness};
 use keelson_storage::etcd::{ConnectError, Etcd, Options, TlsFiles};
 use keelson_storage::{Error, Event, ListRange, Storage};
@@ -166,10 +167,10 @@ async fn tls_checks_both_sides_and_rotated_files_are_read_again() {
 
     // A client that starts with a stranger's certificate gets in once its files are replaced.
     let rotating = pki.rotating_client_files();
-    let late = tokio::spawn(Etcd::connect(Options {
-        connect_timeout: Duration::from_secs(30),
-        ..options(rotating.clone())
-    }));
+    let late = TaskGroup::new().spawn(
+        "late",
+        Etcd::connect(Options { connect_timeout: Duration::from_secs(30), ..options(rotating.clone()) }),
+    );
     clock::sleep(Duration::from_millis(200)).await;
     pki.rotate(&rotating);
     late.await.expect("no panic").expect("connected with the new files").probe().await.expect("healthy");

@@ -160,12 +160,15 @@ pub(super) async fn dropped_writes_happen_whole_or_not_at_all(case: Case<'_>) {
         let name = format!("k{round}");
         let key = case.key(&name);
         let mut write = case.store.create(&key, bytes("whole"), None);
-        // Given up after some polls: before it was sent, while it is on its way, or when it is done.
-        let _ = write.as_mut().now_or_never();
-        if round % 3 > 0 {
+        // Given up before it was sent, while it is on its way, or when it is done.
+        let mut done = write.as_mut().now_or_never().is_some();
+        if !done && round % 3 > 0 {
             tokio::task::yield_now().await;
             clock::sleep(Duration::from_micros(u64::from(round % 8) * 200)).await;
-            let _ = write.as_mut().now_or_never();
+            done = write.as_mut().now_or_never().is_some();
+        }
+        if done {
+            assert!(case.get(&name).await.is_some());
         }
         drop(write);
         // A write after it settles what became of it.

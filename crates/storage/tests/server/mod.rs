@@ -143,6 +143,7 @@ impl Proxy {
                 let Ok((mut inbound, _)) = listener.accept().await else { continue };
                 group.spawn("proxied", async move {
                     if let Ok(mut outbound) = TcpStream::connect(target).await {
+                        let _ = (inbound.set_nodelay(true), outbound.set_nodelay(true));
                         let _ = tokio::io::copy_bidirectional(&mut inbound, &mut outbound).await;
                     }
                 });
