@@ -187,6 +187,7 @@ fn field(f: &Value, package: &str, ids: &HashMap<&str, TypeIndex>, strings: &mut
     Field {
         json: strings.member(f, "name"),
         number: f["number"].as_u64().unwrap_or(0) as u32,
+        go_type: strings.member(f, "goType"),
         kind: kind(notation, package, ids),
         pointer,
         omit: match f["omit"].as_str() {

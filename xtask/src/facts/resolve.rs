@@ -474,12 +474,16 @@ impl Resolver<'_> {
     /// The Go type as an error message of the JSON decoder shows it.
     fn declared(&self, path: &str, go_type: &GoType) -> String {
         match go_type {
-            GoType::Name(name) if name.contains('.') => short(name),
             GoType::Name(name) if name == "any" => "interface {}".into(),
-            GoType::Name(name) if self.world.packages[path].types.contains_key(name) => {
-                short(&format!("{path}.{name}"))
+            GoType::Name(name) => {
+                let (path, local) = if name.contains('.') { split(name) } else { (path, name.as_str()) };
+                let declaration = self.world.packages.get(path).and_then(|p| p.types.get(local));
+                match declaration.map(|d| &d.body) {
+                    Some(Body::Alias(of)) => self.declared(path, of),
+                    Some(_) => short(&format!("{path}.{local}")),
+                    None => local.to_owned(),
+                }
             }
-            GoType::Name(name) => name.clone(),
             GoType::Pointer(to) => format!("*{}", self.declared(path, to)),
             GoType::List(of) if **of == GoType::Name("byte".into()) => "[]uint8".into(),
             GoType::List(of) => format!("[]{}", self.declared(path, of)),

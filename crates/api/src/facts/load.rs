@@ -66,6 +66,7 @@ impl Loader {
 
     fn field(&self, f: &wire::Field) -> Field {
         let mut field = Field::new(self.text(f.json), f.number, kind(&f.kind));
+        field.go_type = self.text(f.go_type);
         field.pointer = f.pointer;
         field.omit = match f.omit {
             0 => Omit::Never,

@@ -50,6 +50,7 @@ pub(super) struct Type {
 pub(super) struct Field {
     pub(super) json: StringId,
     pub(super) number: u32,
+    pub(super) go_type: StringId,
     pub(super) kind: Kind,
     pub(super) pointer: bool,
     /// 0 never, 1 empty, 2 zero.

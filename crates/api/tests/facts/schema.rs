@@ -45,6 +45,9 @@ fn fields_carry_numbers_types_and_merge_rules() {
     assert!(grace.pointer);
     assert_eq!((grace.kind.clone(), grace.omit), (Kind::Int64, Omit::Empty));
 
+    assert_eq!(field(POD, &["spec", "restartPolicy"]).go_type, "v1.RestartPolicy");
+    assert_eq!(field(POD, &["spec", "nodeName"]).go_type, "");
+
     assert_eq!(field(POD, &["metadata", "creationTimestamp"]).omit, Omit::Zero);
     assert_eq!(field("io.k8s.api.core.v1.Secret", &["data"]).kind, Kind::Map(Box::new(Kind::Bytes)));
     let limits = field(POD, &["spec", "containers", "resources", "limits"]);
