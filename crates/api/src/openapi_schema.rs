@@ -242,7 +242,7 @@ impl Builder<'_> {
     /// What every version registers is shown, in v3, with the version of the document and with `v1`.
     fn kinds(&self, id: TypeId) -> Vec<Map> {
         let kinds = facts::kinds_of(id);
-        let everywhere = kinds.len() > 10;
+        let everywhere = facts::in_every_version(id);
         let shown = kinds.into_iter().filter(|(g, v, _)| match self.document {
             Document::V3 { group, version } if everywhere => {
                 (*g, *v) == ("", "v1") || (*g, *v) == (group, version)
