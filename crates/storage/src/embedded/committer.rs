@@ -36,6 +36,8 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Compacted records that go with a batch of writes, and in a batch of their own when nothing else is to do.
 const REMOVALS_ASIDE: usize = 64;
 const REMOVALS_ALONE: usize = 1024;
+/// With less than this left, a failure is taken to be for want of space.
+const LITTLE_SPACE: u64 = 1 << 20;
 /// How often an idle watch learns how far it is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 /// How long a database that did not open again is left alone, and an expiry that failed.
@@ -324,20 +326,31 @@ impl Committer {
 
     /// Decides the writes in order, puts those that pass on disk together, and answers all.
     fn commit_batch(&mut self, writes: Vec<Write>) {
-        if let Err(failure) = self.ensure_open() {
+        let verdicts = match self.try_batch(&writes) {
+            // The database had failed in the background before; it is open again.
+            Err(failure) if failure.untried => self.try_batch(&writes),
+            first => first,
+        };
+        let verdicts = verdicts.unwrap_or_else(|failure| {
             let snapshot = self.shared.snapshot.load_full();
-            for write in writes {
-                let verdict = write.operation.check(&snapshot, &write.key).and(Err(failure.error()));
-                write.answer(verdict);
-            }
-            return;
+            let refuse =
+                |write: &Write| write.operation.check(&snapshot, &write.key).and(Err(failure.error()));
+            writes.iter().map(refuse).collect()
+        });
+        for (write, verdict) in writes.into_iter().zip(verdicts) {
+            write.answer(verdict);
         }
+    }
+
+    /// The verdict on each write, all of which hold; an error where nothing was written for sure.
+    fn try_batch(&mut self, writes: &[Write]) -> Result<Vec<Result<u64, Error>>, Failure> {
+        self.ensure_open()?;
         let mut next = Snapshot::clone(&self.shared.snapshot.load());
         let room = self.room();
         let mut batch = Batch::default();
         let mut steps = Vec::with_capacity(writes.len());
         let mut verdicts = Vec::with_capacity(writes.len());
-        for write in &writes {
+        for write in writes {
             let verdict = self.decide(&next, write, room).map(|record| {
                 let revision = next.revision + 1;
                 batch.add(revision, &record);
@@ -347,19 +360,19 @@ impl Committer {
             });
             verdicts.push(verdict);
         }
-        if !batch.is_empty() {
-            let removals = self.take_garbage(REMOVALS_ASIDE, &mut batch);
-            match self.store(&batch) {
-                Ok(()) => self.publish(next, steps),
-                Err(cause) => {
-                    self.put_garbage_back(removals);
-                    verdicts = self.verdicts_after(&cause, &writes, verdicts);
-                }
-            }
+        if batch.is_empty() {
+            return Ok(verdicts);
         }
-        for (write, verdict) in writes.into_iter().zip(verdicts) {
-            write.answer(verdict);
+        let removals = self.take_garbage(REMOVALS_ASIDE, &mut batch);
+        let Err(cause) = self.store(&batch) else {
+            self.publish(next, steps);
+            return Ok(verdicts);
+        };
+        self.put_garbage_back(removals);
+        if cause.untried {
+            return Err(cause);
         }
+        Ok(self.verdicts_after(&cause, writes, verdicts))
     }
 
     /// The record that a write makes of the state, or why it makes none.
@@ -389,9 +402,23 @@ impl Committer {
         Ok(Record { key, previous, value, expiry })
     }
 
+    /// Bytes that are left on the file system.
+    fn free(&self) -> u64 {
+        rustix::fs::statvfs(self.directory.path())
+            .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    fn failure(&self, cause: &fjall::Error) -> Failure {
+        Failure {
+            // What failed in the background says no more than that it did.
+            out_of_space: is_out_of_space(cause) || self.free() < LITTLE_SPACE,
+            untried: matches!(cause, fjall::Error::Poisoned),
+            reason: cause.to_string(),
+        }
+    }
+
     fn room(&self) -> Room {
-        let Ok(disk) = rustix::fs::statvfs(self.directory.path()) else { return Room::All };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let free = self.free();
         if free >= self.options.reserve_bytes {
             Room::All
         } else if free >= self.options.reserve_bytes / 4 {
@@ -408,7 +435,7 @@ impl Committer {
         }
         if clock::monotonic() < self.retry {
             let reason = self.shared.failure.load().as_deref().cloned().unwrap_or_default();
-            return Err(Failure { out_of_space: self.out_of_space, reason });
+            return Err(Failure { out_of_space: self.out_of_space, untried: false, reason });
         }
         self.reopen()
     }
@@ -421,7 +448,7 @@ impl Committer {
             None => Err(fjall::Error::Poisoned),
         };
         let Err(cause) = stored else { return Ok(()) };
-        let failure = Failure { out_of_space: is_out_of_space(&cause), reason: cause.to_string() };
+        let failure = self.failure(&cause);
         tracing::error!(%cause, "writing to the database failed; opening it again");
         // Readers are done with it when the lock is given.
         *self.shared.engine.write() = None;
@@ -438,14 +465,9 @@ impl Committer {
             .map_err(|failure| Failure::of_open(&failure))
             .and_then(|engine| match engine.persist() {
                 Ok(()) => Ok(engine),
-                Err(failure) => {
-                    Err(Failure { out_of_space: is_out_of_space(&failure), reason: failure.to_string() })
-                }
+                Err(failure) => Err(self.failure(&failure)),
             })
-            .and_then(|engine| {
-                self.take_over(engine)
-                    .map_err(|failure| Failure { out_of_space: false, reason: failure.to_string() })
-            });
+            .and_then(|engine| self.take_over(engine).map_err(|failure| Failure::other(failure.to_string())));
         let failure = opened.as_ref().err().map(|failure| Arc::new(failure.reason.clone()));
         self.out_of_space = opened.as_ref().is_err_and(|failure| failure.out_of_space);
         self.shared.failure.store(failure);
@@ -598,6 +620,8 @@ impl Committer {
 /// Why a batch did not get onto the disk.
 struct Failure {
     out_of_space: bool,
+    /// Nothing was written: the database had failed before.
+    untried: bool,
     reason: String,
 }
 
@@ -607,7 +631,11 @@ impl Failure {
             OpenError::Io { source, .. } => is_full(source),
             _ => false,
         };
-        Self { out_of_space, reason: failure.to_string() }
+        Self { out_of_space, ..Self::other(failure.to_string()) }
+    }
+
+    fn other(reason: String) -> Self {
+        Self { out_of_space: false, untried: false, reason }
     }
 
     fn error(&self) -> Error {
