@@ -15,3 +15,6 @@ pub mod registry;
 pub mod request;
 pub mod server;
 pub mod telemetry;
+
+/// The version of Kubernetes whose API is served.
+pub const KUBERNETES_VERSION: &str = "v1.36.2";

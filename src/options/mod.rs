@@ -1,1 +1,200 @@
-//! The command line.
+//! The command line: kube-apiserver's flags, in Go's syntax, made into a [`Config`].
+//!
+//! One group of flags a file. A group holds the flags as text, as they were given; `read` makes values of
+//! them and notes every one that it can't. Nothing is looked up outside the command line but
+//! [`Environment`], so parsing is a pure function.
+//!
+//! Every flag of kube-apiserver is known: those without an effect here yet are refused by their name
+//! ([`unsupported`]), never accepted and ignored.
+
+mod authentication;
+mod authorization;
+mod etcd;
+mod features;
+mod generic;
+mod logs;
+mod secure_serving;
+mod storage;
+mod syntax;
+mod unsupported;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+use crate::server::config::Config;
+
+/// The flags as text.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kube-apiserver",
+    about = "Keelson: a Kubernetes API server with kube-apiserver's API, flags and stored bytes.",
+    disable_version_flag = true,
+    args_override_self = true,
+    max_term_width = 110
+)]
+struct Flags {
+    #[command(flatten)]
+    generic: generic::Generic,
+    #[command(flatten)]
+    etcd: etcd::Etcd,
+    #[command(flatten)]
+    storage: storage::EmbeddedStore,
+    #[command(flatten)]
+    secure_serving: secure_serving::SecureServing,
+    #[command(flatten)]
+    authentication: authentication::Authentication,
+    #[command(flatten)]
+    authorization: authorization::Authorization,
+    #[command(flatten)]
+    features: features::Features,
+    #[command(flatten)]
+    logs: logs::Logs,
+    /// Print the version of Kubernetes whose API is served, and end.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL",
+          help_heading = "Global")]
+    version: Option<String>,
+}
+
+/// What the environment of the process says.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// `$XDG_DATA_HOME`.
+    pub data_home: Option<PathBuf>,
+    /// `$HOME`.
+    pub home: Option<PathBuf>,
+}
+
+impl Environment {
+    /// That of this process.
+    pub fn of_process() -> Self {
+        let path = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        Environment { data_home: path("XDG_DATA_HOME"), home: path("HOME") }
+    }
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Outcome {
+    /// To run a server.
+    Run(Box<Config>),
+    /// To print this and end.
+    Print(String),
+}
+
+/// What is wrong with one flag.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{flag}: {reason}")]
+pub struct Error {
+    /// The flag with its dashes, or the argument that is none.
+    pub flag: String,
+    /// What is wrong, in one line.
+    pub reason: String,
+}
+
+/// Reads the command line: `arguments` without the program's name.
+///
+/// # Errors
+/// All that is wrong with it, at least one.
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+) -> Result<Outcome, Vec<Error>> {
+    let mut errors = Errors::default();
+    let command = Flags::command().args(unsupported::arguments());
+    let matches = match syntax::matches(&command, arguments.into_iter().collect(), &mut errors) {
+        Some(syntax::Matched::Flags(matches)) => matches,
+        Some(syntax::Matched::Help(text)) => return Ok(Outcome::Print(text)),
+        None => return Err(errors.list),
+    };
+    unsupported::refuse(&matches, &mut errors);
+    let flags = match Flags::from_arg_matches(&matches) {
+        Ok(flags) => flags,
+        Err(error) => {
+            errors.note("command line", error.to_string().lines().next().unwrap_or_default());
+            return Err(errors.list);
+        }
+    };
+    if let Some(text) = flags.version_text(&mut errors)
+        && errors.list.is_empty()
+    {
+        return Ok(Outcome::Print(text));
+    }
+    let config = flags.read(environment, &mut errors);
+    if errors.list.is_empty() { Ok(Outcome::Run(Box::new(config))) } else { Err(errors.list) }
+}
+
+impl Flags {
+    fn read(&self, environment: &Environment, errors: &mut Errors) -> Config {
+        let data_dir = self.storage.read(environment, errors);
+        let generic = self.generic.read(errors);
+        Config {
+            serving: self.secure_serving.read(generic.advertise_address, &data_dir, errors),
+            data_dir,
+            storage: self.etcd.read(errors),
+            authentication: self.authentication.read(errors),
+            authorization: self.authorization.read(errors),
+            limits: generic.limits,
+            service_cluster_ip_ranges: self.features.read(errors),
+            shutdown_delay: generic.shutdown_delay,
+            logging: self.logs.read(errors),
+        }
+    }
+
+    fn version_text(&self, errors: &mut Errors) -> Option<String> {
+        let wanted = match self.version.as_deref() {
+            None => false,
+            Some(text) => errors.take("--version", value::boolean(text)).unwrap_or(false),
+        };
+        wanted.then(|| format!("Kubernetes {}\n", crate::KUBERNETES_VERSION))
+    }
+}
+
+/// The errors so far.
+#[derive(Debug, Default)]
+struct Errors {
+    list: Vec<Error>,
+}
+
+impl Errors {
+    fn note(&mut self, flag: &str, reason: impl fmt::Display) {
+        self.list.push(Error { flag: flag.to_owned(), reason: reason.to_string() });
+    }
+
+    /// The value; notes why there is none.
+    fn take<T>(&mut self, flag: &str, parsed: Result<T, String>) -> Option<T> {
+        parsed.map_err(|reason| self.note(flag, reason)).ok()
+    }
+
+    /// The parsed value of a flag that was given, else its default.
+    fn value<T>(
+        &mut self,
+        flag: &str,
+        given: Option<&String>,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+        default: T,
+    ) -> T {
+        given.and_then(|text| self.take(flag, parse(text))).unwrap_or(default)
+    }
+
+    /// The value of a flag that was given and is not empty.
+    fn optional<T>(
+        &mut self,
+        flag: &str,
+        given: Option<&String>,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        given.filter(|text| !text.is_empty()).and_then(|text| self.take(flag, parse(text)))
+    }
+}
+
+/// The path that a flag gives; none where it is absent or empty.
+fn path(given: Option<&String>) -> Option<PathBuf> {
+    given.filter(|text| !text.is_empty()).map(PathBuf::from)
+}

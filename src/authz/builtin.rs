@@ -1,0 +1,45 @@
+//! Authorizers that need no policy.
+
+use async_trait::async_trait;
+
+use super::{Attributes, AuthorizationError, Authorizer, Verdict};
+
+/// The group whose members may do everything.
+pub const MASTERS: &str = "system:masters";
+
+/// The paths that everyone may read: those of the role `system:public-info-viewer`.
+const PUBLIC_PATHS: [&str; 5] = ["/healthz", "/livez", "/readyz", "/version", "/version/"];
+
+/// Lets members of one group do everything.
+pub struct PrivilegedGroup(pub &'static str);
+
+#[async_trait]
+impl Authorizer for PrivilegedGroup {
+    async fn authorize(&self, attributes: &Attributes<'_>) -> Result<Verdict, AuthorizationError> {
+        let member = attributes.user.in_group(self.0);
+        Ok(if member { Verdict::allow() } else { Verdict::no_opinion() })
+    }
+}
+
+/// Lets everyone do everything.
+pub struct AlwaysAllow;
+
+#[async_trait]
+impl Authorizer for AlwaysAllow {
+    async fn authorize(&self, _: &Attributes<'_>) -> Result<Verdict, AuthorizationError> {
+        Ok(Verdict::allow())
+    }
+}
+
+/// Lets everyone read health and version.
+pub struct PublicInfo;
+
+#[async_trait]
+impl Authorizer for PublicInfo {
+    async fn authorize(&self, attributes: &Attributes<'_>) -> Result<Verdict, AuthorizationError> {
+        let public = !attributes.is_resource_request
+            && attributes.verb == "get"
+            && PUBLIC_PATHS.contains(&attributes.path);
+        Ok(if public { Verdict::allow() } else { Verdict::no_opinion() })
+    }
+}

@@ -1,0 +1,133 @@
+//! Finds out who sends a request, and leaves the evidence; refuses bad credentials with 401.
+//!
+//! Clients without accepted credentials get no second request on an HTTP/2 connection: it is cheap for them
+//! to open many (CVE-2023-44487).
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures::future::{Either, Ready, ready as now};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue, WARNING};
+use keelson_apimachinery::Status;
+use pin_project_lite::pin_project;
+use tower::{Layer, Service};
+use tracing::{debug, error};
+
+use super::connection::Connection;
+use crate::authn::{self, Authenticator, Credentials, Refused};
+use crate::endpoints::respond;
+use crate::request::{Authenticated, Request, Response};
+use crate::telemetry::{Attempt, Metrics};
+
+/// See the module.
+#[derive(Clone)]
+pub struct AuthenticationLayer {
+    /// Decides.
+    pub authenticator: Arc<Authenticator>,
+    /// Counts the decisions.
+    pub metrics: Metrics,
+}
+
+impl<S> Layer<S> for AuthenticationLayer {
+    type Service = Authentication<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Authentication { inner, layer: self.clone() }
+    }
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct Authentication<S> {
+    inner: S,
+    layer: AuthenticationLayer,
+}
+
+impl<S> Service<Request> for Authentication<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = ResponseFuture<Either<Ready<Result<Response, Infallible>>, S::Future>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let connection = request.extensions().get::<Connection>().cloned();
+        let outcome = self.layer.authenticator.authenticate(Credentials {
+            certificate: connection.as_ref().and_then(Connection::certificate),
+            authorization: request.headers().get(AUTHORIZATION).and_then(|h| h.to_str().ok()),
+        });
+        let known = outcome.user.as_ref().is_ok_and(|user| !authn::is_anonymous(user));
+        if let Some(connection) = connection.filter(|c| !known && c.is_http2()) {
+            connection.close();
+        }
+        let inner = match outcome.user {
+            Ok(user) => {
+                self.layer.metrics.authentication(Attempt::Success);
+                remove_credentials(&mut request);
+                request.extensions_mut().insert(Authenticated::new(user));
+                Either::Right(self.inner.call(request))
+            }
+            Err(refused) => {
+                let attempt = match refused {
+                    Refused::Anonymous => Attempt::Failure,
+                    Refused::Certificate(_) | Refused::Token => Attempt::Error,
+                };
+                self.layer.metrics.authentication(attempt);
+                match attempt {
+                    Attempt::Error => error!(error = %refused, "Unable to authenticate the request"),
+                    _ => debug!(reason = %refused, "Unable to authenticate the request"),
+                }
+                let format = respond::Format::of(request.headers(), request.uri());
+                Either::Left(now(Ok(respond::status(&Status::unauthorized(), format))))
+            }
+        };
+        ResponseFuture { inner, warning: outcome.warning }
+    }
+}
+
+/// Nothing behind this filter may see or pass on a credential, nor a header that speaks for a proxy.
+fn remove_credentials(request: &mut Request) {
+    let headers = request.headers_mut();
+    headers.remove(AUTHORIZATION);
+    let remote: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with("x-remote-")).cloned().collect();
+    for name in remote {
+        let name_text = name.as_str();
+        if matches!(name_text, "x-remote-user" | "x-remote-uid" | "x-remote-group")
+            || name_text.starts_with("x-remote-extra-")
+        {
+            headers.remove(name);
+        }
+    }
+}
+
+pin_project! {
+    /// See the module.
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        warning: Option<&'static str>,
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(context))?;
+        if let Some(text) = this.warning.take()
+            && let Ok(value) = HeaderValue::from_str(&format!("299 - \"{text}\""))
+        {
+            response.headers_mut().append(WARNING, value);
+        }
+        Poll::Ready(Ok(response))
+    }
+}

@@ -1,0 +1,73 @@
+//! The order of the filters: here and nowhere else.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keelson_base::shutdown::Signal;
+use tokio_util::task::TaskTracker;
+use tower::util::BoxCloneSyncService;
+use tower::{Service, ServiceBuilder};
+
+use super::access_log::AccessLogLayer;
+use super::audit_id::AuditIdLayer;
+use super::authentication::AuthenticationLayer;
+use super::authorization::AuthorizationLayer;
+use super::cache_control;
+use super::in_flight::InFlightLayer;
+use super::metrics::MetricsLayer;
+use super::panic_recovery::PanicRecoveryLayer;
+use super::request_deadline::RequestDeadlineLayer;
+use super::request_info::RequestInfoLayer;
+use super::shutdown::ShutdownLayer;
+use crate::authn::Authenticator;
+use crate::authz::Authorizer;
+use crate::request::{Request, Response};
+use crate::telemetry::Metrics;
+
+/// What the filters work with.
+#[derive(Clone)]
+pub struct Parts {
+    /// Says who sends a request.
+    pub authenticator: Arc<Authenticator>,
+    /// Says who may do what.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// Where requests are counted.
+    pub metrics: Metrics,
+    /// The longest that a request may take that is not long-running.
+    pub request_timeout: Duration,
+    /// How many reading requests are served at once; `None` for any number.
+    pub max_reading: Option<u32>,
+    /// How many other requests are served at once; `None` for any number.
+    pub max_mutating: Option<u32>,
+    /// Holds a token for each request that has to finish before the server ends.
+    pub in_flight: TaskTracker,
+    /// Ends the answers to long-running requests.
+    pub end_watches: Signal,
+}
+
+/// The whole way of a request. Cloning is cheap.
+pub type Chain = BoxCloneSyncService<Request, Response, Infallible>;
+
+/// `handler` behind all filters; the first layer sees a request first and its answer last.
+pub fn build<S>(parts: &Parts, handler: S) -> Chain
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    let metrics = || parts.metrics.clone();
+    let service = ServiceBuilder::new()
+        .layer(AuditIdLayer)
+        .layer(PanicRecoveryLayer)
+        .layer(RequestInfoLayer)
+        .layer(MetricsLayer { metrics: metrics() })
+        .layer(AccessLogLayer)
+        .layer(cache_control::layer())
+        .layer(ShutdownLayer { in_flight: parts.in_flight.clone(), end_watches: parts.end_watches.clone() })
+        .layer(RequestDeadlineLayer { limit: parts.request_timeout, metrics: metrics() })
+        .layer(AuthenticationLayer { authenticator: parts.authenticator.clone(), metrics: metrics() })
+        .layer(InFlightLayer::new(parts.max_reading, parts.max_mutating, metrics()))
+        .layer(AuthorizationLayer { authorizer: parts.authorizer.clone(), metrics: metrics() })
+        .service(handler);
+    BoxCloneSyncService::new(service)
+}

@@ -1,0 +1,217 @@
+//! The chain over a handler of the test.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use keelson_base::clock;
+use keelson_base::metrics::Registry;
+use keelson_base::shutdown::Shutdown;
+use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
+use tower::{Service, ServiceExt};
+
+use super::chain::{self, Chain, Parts};
+use super::connection::Connection;
+use crate::authn::token_file::Tokens;
+use crate::authn::{Authenticator, ClientAuthorities};
+use crate::authz::Mode;
+use crate::request::{Authenticated, Authorized, Request, RequestInfo, Response, empty, full};
+use crate::telemetry::Metrics;
+
+/// A chain, and what the test holds of it.
+struct Bench {
+    chain: Chain,
+    metrics: Metrics,
+    in_flight: TaskTracker,
+    end_watches: Shutdown,
+    /// Lets handlers of `/api/v1/pods/wait` answer.
+    go: Arc<Notify>,
+}
+
+fn bench(mode: Mode, max_reading: Option<u32>) -> Bench {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tokens = "root,admin,1,system:masters\nalice,alice,2,devs\n";
+    let tokens = Tokens::parse(tokens, "tokens").expect("tokens");
+    let metrics = Metrics::new(Registry::new()).expect("new families");
+    let (in_flight, end_watches, go) = (TaskTracker::new(), Shutdown::new(), Arc::new(Notify::new()));
+    let authorities = Arc::new(ClientAuthorities::new(provider));
+    let parts = Parts {
+        authenticator: Arc::new(Authenticator::new(authorities, Some(tokens), true)),
+        authorizer: mode.authorizer(),
+        metrics: metrics.clone(),
+        request_timeout: Duration::from_secs(60),
+        max_reading,
+        max_mutating: Some(1),
+        in_flight: in_flight.clone(),
+        end_watches: end_watches.signal(),
+    };
+    let wait = go.clone();
+    let handler = tower::service_fn(move |request: Request| {
+        let wait = wait.clone();
+        async move { Ok::<_, Infallible>(handle(request, wait).await) }
+    });
+    Bench { chain: chain::build(&parts, handler), metrics, in_flight, end_watches, go }
+}
+
+async fn handle(request: Request, go: Arc<Notify>) -> Response {
+    let extensions = request.extensions();
+    let user = extensions.get::<Authenticated>().expect("evidence").user().name.clone();
+    assert!(extensions.get::<Authorized>().is_some(), "nobody comes here without a right");
+    assert!(request.headers().get("authorization").is_none(), "credentials stay outside");
+    assert!(request.headers().get("x-remote-user").is_none(), "so do a proxy's claims");
+    let info = extensions.get::<RequestInfo>().expect("what it asks for").clone();
+    match (info.verb.as_str(), info.name.as_str()) {
+        ("watch", _) => {
+            let event = futures::stream::once(async { Ok(Frame::data(Bytes::from_static(b"event"))) });
+            let forever = event.chain(futures::stream::pending());
+            Response::new(StreamBody::new(forever).boxed_unsync())
+        }
+        (_, "panic") => panic!("on purpose"),
+        (_, "wait") => {
+            go.notified().await;
+            Response::new(full("waited"))
+        }
+        (_, "drip") => {
+            let drops = futures::stream::unfold((), |()| async {
+                clock::sleep(Duration::from_secs(1)).await;
+                Some((Ok(Frame::data(Bytes::from_static(b"."))), ()))
+            });
+            Response::new(StreamBody::new(drops).boxed_unsync())
+        }
+        _ => Response::new(full(user)),
+    }
+}
+
+fn request(line: &str, token: &str) -> Request {
+    let (method, uri) = line.split_once(' ').expect("METHOD URI");
+    let builder = http::Request::builder().method(method).uri(uri).header("x-remote-user", "root");
+    let builder = match token {
+        "" => builder,
+        token => builder.header("authorization", format!("Bearer {token}")),
+    };
+    let mut request = builder.body(empty()).expect("a request");
+    let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+    request.extensions_mut().insert(Connection::new(peer, true, None));
+    request
+}
+
+async fn send(bench: &Bench, line: &str, token: &str) -> Response {
+    match bench.chain.clone().oneshot(request(line, token)).await {
+        Ok(response) => response,
+    }
+}
+
+async fn text(response: Response) -> String {
+    let body = response.into_body().collect().await.expect("a whole body");
+    String::from_utf8(body.to_bytes().to_vec()).expect("text")
+}
+
+#[tokio::test]
+async fn handlers_see_checked_requests_only() {
+    let bench = bench(Mode::PrivilegedOnly, None);
+    let check = async |line: &str, token: &str, code: u16, start: &str| {
+        let response = send(&bench, line, token).await;
+        let (status, text) = (response.status().as_u16(), text(response).await);
+        assert!(status == code && text.contains(start), "{line} {token}: {status} {text}");
+    };
+    check("GET /api/v1/pods", "root", 200, "admin").await;
+    check("GET /api/v1/pods", "alice", 403, "pods is forbidden").await;
+    check("GET /api/v1/pods", "", 403, "system:anonymous").await;
+    check("GET /api/v1/pods", "mallory", 401, "Unauthorized").await;
+    check("GET /version", "", 200, "system:anonymous").await;
+    check("GET /api/v1/%zz", "root", 400, "").await;
+}
+
+#[tokio::test]
+async fn a_panic_is_answered_and_others_go_on() {
+    let bench = bench(Mode::PrivilegedOnly, None);
+    let response = send(&bench, "GET /api/v1/nodes/panic", "root").await;
+    assert_eq!(response.status(), 500);
+    assert!(response.headers().contains_key("audit-id"));
+    assert!(text(response).await.starts_with("This request caused apiserver to panic."));
+    assert_eq!(text(send(&bench, "GET /api/v1/pods", "root").await).await, "admin");
+    assert_eq!(bench.in_flight.len(), 0, "it is not in flight any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_have_a_deadline_and_may_ask_for_less() {
+    let bench = bench(Mode::PrivilegedOnly, None);
+    let check = async |line: &str, wanted: Duration| {
+        let start = clock::monotonic();
+        let response = send(&bench, line, "root").await;
+        assert_eq!((response.status().as_u16(), clock::monotonic() - start), (504, wanted), "{line}");
+        let body = text(response).await;
+        assert!(body.contains(r#""message":"Timeout: request did not complete within the allotted timeout""#), "{body}");
+    };
+    check("GET /api/v1/nodes/wait", Duration::from_secs(60)).await;
+    check("GET /api/v1/nodes/wait?timeout=5s", Duration::from_secs(5)).await;
+    check("GET /api/v1/nodes/wait?timeout=5m", Duration::from_secs(60)).await;
+    check("GET /api/v1/nodes/wait?timeout=0s", Duration::from_secs(60)).await;
+    let metrics = bench.metrics.encode().expect("text");
+    assert!(metrics.contains("apiserver_request_terminations_total{code=\"504\""), "{metrics}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_takes_too_long_breaks_off() {
+    let bench = bench(Mode::PrivilegedOnly, None);
+    let mut body = send(&bench, "GET /api/v1/nodes/drip?timeout=3500ms", "root").await.into_body();
+    let mut drops = 0;
+    loop {
+        match body.frame().await {
+            Some(Ok(_)) => drops += 1,
+            Some(Err(error)) => break assert_eq!(error.to_string(), "the request's deadline has passed"),
+            None => panic!("it must not look whole"),
+        }
+    }
+    assert_eq!(drops, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn watches_have_no_deadline_and_end_with_the_server() {
+    let bench = bench(Mode::PrivilegedOnly, None);
+    let mut body = send(&bench, "GET /api/v1/pods?watch=1", "root").await.into_body();
+    body.frame().await.expect("an event").expect("an event");
+    clock::sleep(Duration::from_secs(3600)).await;
+    assert!(futures::poll!(body.frame()).is_pending(), "it goes on");
+    assert_eq!(bench.in_flight.len(), 0, "nobody waits for it to finish");
+    bench.end_watches.begin();
+    assert!(body.frame().await.is_none(), "it ends cleanly");
+}
+
+#[tokio::test]
+async fn requests_past_the_limit_are_told_to_come_back() {
+    let bench = bench(Mode::AlwaysAllow, Some(1));
+    let mut chain = bench.chain.clone();
+    let mut slow = Box::pin(chain.call(request("GET /api/v1/nodes/wait", "alice")));
+    assert!(futures::poll!(&mut slow).is_pending());
+    assert_eq!(bench.in_flight.len(), 1);
+
+    let refused = send(&bench, "GET /api/v1/pods", "alice").await;
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (429, &"1".parse().expect("a header")));
+    assert_eq!(text(refused).await, "Too many requests, please try again later.\n");
+    assert_eq!(send(&bench, "POST /api/v1/pods", "alice").await.status(), 200, "writes have a limit of their own");
+    assert_eq!(send(&bench, "GET /api/v1/pods?watch=1", "alice").await.status(), 200, "watches don't count");
+    assert_eq!(send(&bench, "GET /api/v1/pods", "root").await.status(), 200, "nor do masters");
+
+    bench.go.notify_one();
+    let Ok(answer) = slow.await;
+    assert_eq!(text(answer).await, "waited");
+    assert_eq!(send(&bench, "GET /api/v1/pods", "alice").await.status(), 200, "there is room again");
+    assert_eq!(bench.in_flight.len(), 0);
+}
+
+#[tokio::test]
+async fn series_are_not_made_up_by_clients() {
+    let bench = bench(Mode::PrivilegedOnly, None);
+    for line in ["GET /api/v1/madeup", "GET /made/up", "GET /apis/made.up/v1/things/x/madeup"] {
+        text(send(&bench, line, "root").await).await;
+    }
+    let metrics = bench.metrics.encode().expect("text");
+    assert!(metrics.contains("apiserver_request_total{") && !metrics.contains("made"), "{metrics}");
+}

@@ -1,0 +1,250 @@
+//! Command lines, good and bad.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::*;
+use crate::authz;
+use crate::server::config::{CertificateFiles, Config, Storage};
+use crate::telemetry::Format;
+
+fn environment() -> Environment {
+    Environment { data_home: None, home: Some("/home/me".into()) }
+}
+
+fn parse_line(arguments: &[&str]) -> Result<Outcome, Vec<Error>> {
+    parse(arguments.iter().map(OsString::from), &environment())
+}
+
+fn config(arguments: &[&str]) -> Config {
+    match parse_line(arguments) {
+        Ok(Outcome::Run(config)) => *config,
+        other => panic!("{arguments:?}: {other:?}"),
+    }
+}
+
+/// The command line is refused, with these lines.
+fn refused(arguments: &[&str], lines: &[&str]) {
+    let errors = parse_line(arguments).expect_err(&format!("{arguments:?} must be refused"));
+    let got: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(got, lines, "{arguments:?}");
+}
+
+#[test]
+fn defaults_are_upstreams_but_for_the_store() {
+    let config = config(&[]);
+    assert_eq!(config.serving.bind_address, "0.0.0.0".parse::<IpAddr>().expect("an address"));
+    assert_eq!((config.serving.port, config.serving.http2_max_streams), (6443, 100));
+    assert!(config.serving.tls12 && config.serving.certificate.is_none() && !config.serving.permit_port_sharing);
+    assert_eq!(config.serving.cipher_suites.len(), 9);
+    assert_eq!(config.storage, Storage::Embedded);
+    assert_eq!(config.data_dir, Path::new("/home/me/.local/share/keelson"));
+    assert_eq!(config.serving.cert_dir, config.data_dir);
+    assert_eq!(config.limits.request_timeout, Duration::from_secs(60));
+    assert_eq!((config.limits.max_reading, config.limits.max_mutating), (Some(400), Some(200)));
+    assert_eq!(config.limits.min_watch, Duration::from_secs(1800));
+    assert_eq!(config.shutdown_delay, Duration::ZERO);
+    assert_eq!(config.authorization, authz::Mode::PrivilegedOnly);
+    assert!(config.authentication.anonymous);
+    assert_eq!(config.service_cluster_ip_ranges[0].to_string(), "10.0.0.0/24");
+    assert_eq!((config.logging.format, config.logging.verbosity), (Format::Text, 0));
+}
+
+#[test]
+fn values_are_written_as_go_takes_them() {
+    for port in [["--secure-port", "7000"].as_slice(), &["--secure-port=0x1b58"], &["--secure_port=7000"]] {
+        assert_eq!(config(port).serving.port, 7000, "{port:?}");
+    }
+    assert_eq!(config(&["--secure-port=1", "--secure-port=7000"]).serving.port, 7000, "the last one counts");
+    for (flag, shared) in [
+        ("--permit-port-sharing", true),
+        ("--permit-port-sharing=true", true),
+        ("--permit-port-sharing=T", true),
+        ("--permit-port-sharing=false", false),
+        ("--permit-port-sharing=0", false),
+    ] {
+        assert_eq!(config(&[flag]).serving.permit_port_sharing, shared, "{flag}");
+    }
+    let etcd = |arguments: &[&str]| match config(arguments).storage {
+        Storage::Etcd(etcd) => etcd,
+        Storage::Embedded => panic!("{arguments:?}: not etcd"),
+    };
+    let servers = ["--etcd-servers=http://a:1,https://b:2", "--etcd-servers", "http://c:3", "--etcd-prefix=x/"];
+    assert_eq!(etcd(&servers).servers, ["http://a:1", "https://b:2", "http://c:3"]);
+    assert_eq!((etcd(&servers).prefix.as_str(), etcd(&servers[..1]).prefix.as_str()), ("/x", "/registry"));
+    assert_eq!(config(&["--request-timeout=1m30s"]).limits.request_timeout, Duration::from_secs(90));
+    for verbose in [["-v", "4"].as_slice(), &["-v=4"], &["-v4"], &["--v=4"], &["--v", "4"]] {
+        assert_eq!(config(verbose).logging.verbosity, 4, "{verbose:?}");
+    }
+    assert_eq!(config(&["--max-requests-inflight=0"]).limits.max_reading, None);
+    assert_eq!(config(&["--http2-max-streams-per-connection=7"]).serving.http2_max_streams, 7);
+    let ranges = config(&["--service-cluster-ip-range=10.96.0.7/16,fd00::/112"]).service_cluster_ip_ranges;
+    assert_eq!(ranges.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.96.0.0/16", "fd00::/112"]);
+    assert_eq!(config(&["--authorization-mode=AlwaysAllow"]).authorization, authz::Mode::AlwaysAllow);
+    assert_eq!(config(&["--logging-format=json"]).logging.format, Format::Json);
+    assert!(!config(&["--tls-min-version=VersionTLS13"]).serving.tls12);
+    assert!(!config(&["--anonymous-auth=false"]).authentication.anonymous);
+    let one_suite = config(&["--tls-cipher-suites=TLS_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]);
+    assert_eq!(one_suite.serving.cipher_suites.len(), 4, "three of TLS 1.3 and the one that was named");
+}
+
+#[test]
+fn files_are_taken_and_empty_ones_are_absent() {
+    let path = |text: &str| Some(PathBuf::from(text));
+    let pair = |name: &str| CertificateFiles {
+        certificate: format!("/{name}.crt").into(),
+        key: format!("/{name}.key").into(),
+    };
+    let given = config(&[
+        "--data-dir=/data",
+        "--cert-dir=/certs",
+        "--tls-cert-file=/s.crt",
+        "--tls-private-key-file=/s.key",
+        "--client-ca-file=/ca.crt",
+        "--token-auth-file=/tokens",
+        "--etcd-servers=https://e:2379",
+        "--etcd-cafile=/e-ca.crt",
+        "--etcd-certfile=/e.crt",
+        "--etcd-keyfile=/e.key",
+    ]);
+    assert_eq!((given.data_dir, given.serving.cert_dir), ("/data".into(), "/certs".into()));
+    assert_eq!(given.serving.certificate, Some(pair("s")));
+    assert_eq!(given.authentication.client_ca_file, path("/ca.crt"));
+    assert_eq!(given.authentication.token_file, path("/tokens"));
+    let Storage::Etcd(etcd) = given.storage else { panic!("not etcd") };
+    assert_eq!((etcd.ca_file, etcd.client), (path("/e-ca.crt"), Some(pair("e"))));
+
+    let empty = config(&["--client-ca-file=", "--tls-cert-file=", "--token-auth-file=", "--bind-address="]);
+    assert_eq!(empty.authentication.client_ca_file, None);
+    assert_eq!((empty.serving.certificate, empty.authentication.token_file), (None, None));
+    assert!(empty.serving.bind_address.is_unspecified());
+}
+
+#[test]
+fn every_fault_gets_its_line() {
+    let unsupported = |flag: &str| format!("--{flag}: {}", unsupported::REASON);
+    refused(
+        &["--allow-privileged=true", "--secure-port=0", "--feature-gates", "A=true", "--bind-address=x"],
+        &[
+            &unsupported("allow-privileged"),
+            &unsupported("feature-gates"),
+            "--bind-address: invalid value \"x\": not an IP address",
+            "--secure-port: 0 must be between 1 and 65535, inclusive. It cannot be turned off with 0",
+        ],
+    );
+    refused(
+        &["--no-such-flag", "value", "--other=1", "--secure-prot=1", "run"],
+        &[
+            "--no-such-flag: unknown flag",
+            "--other: unknown flag",
+            "--secure-prot: unknown flag; there is --secure-port",
+            "run: unexpected argument: kube-apiserver takes flags only",
+        ],
+    );
+    refused(&["--no-such-flag", "--token-auth-file"], &["--no-such-flag: unknown flag", "--token-auth-file: needs a value"]);
+}
+
+#[test]
+fn bad_values_are_named() {
+    let check = |argument: &str, reason: &str| {
+        let flag = argument.split('=').next().expect("a flag");
+        refused(&[argument], &[&format!("{flag}: {reason}")]);
+    };
+    check("--secure-port=70000", "70000 must be between 1 and 65535, inclusive. It cannot be turned off with 0");
+    check("--secure-port=x", "invalid value \"x\": not a whole number");
+    check("--permit-port-sharing=maybe", "invalid value \"maybe\": neither true nor false");
+    check("--request-timeout=-1s", "invalid value \"-1s\": can not be negative value");
+    check("--request-timeout=5", "invalid value \"5\": time: missing unit in duration \"5\"");
+    check("--max-requests-inflight=-1", "invalid value \"-1\": can not be negative value");
+    check("--advertise-address=0.0.0.0", "invalid value \"0.0.0.0\": others can't reach this address");
+    check("--tls-cert-file=/a", "needs --tls-private-key-file");
+    check("--tls-private-key-file=/a", "needs --tls-cert-file");
+    check("--tls-min-version=VersionTLS11", "VersionTLS11 is not supported by Keelson, which speaks TLS 1.2 and 1.3");
+    check("--tls-min-version=1.2", "unknown TLS version \"1.2\": give VersionTLS12 or VersionTLS13");
+    check(
+        "--tls-cipher-suites=TLS_RSA_WITH_AES_128_CBC_SHA",
+        "Cipher suite TLS_RSA_WITH_AES_128_CBC_SHA not supported or doesn't exist",
+    );
+    check("--etcd-prefix=/x", "has no effect without --etcd-servers");
+    check("--etcd-servers=localhost:2379", "invalid value \"localhost:2379\": must start with http:// or https://");
+    check("--authorization-mode=RBAC", "mode RBAC is not supported by this version of Keelson");
+    check("--authorization-mode=Everyone", "authorization-mode \"Everyone\" is not a valid mode");
+    check("--authorization-mode=", "at least one authorization-mode must be passed");
+    check("--service-cluster-ip-range=10.0.0.0", "invalid value \"10.0.0.0\": not a range of addresses");
+    check("--service-cluster-ip-range=10.0.0.0/8", "10.0.0.0/8 is too large; for 32-bit addresses, the mask must be >= 12");
+    check("--service-cluster-ip-range=10.0.0.0/31", "10.0.0.0/31 is too small; it must hold at least 8 addresses");
+    check("--service-cluster-ip-range=10.0.0.0/24,10.1.0.0/24", "the two ranges must be of different IP families");
+    check("--logging-format=xml", "unknown format \"xml\": give text or json");
+    check("--v=x", "invalid value \"x\": not a whole number");
+    refused(
+        &["--authorization-mode=Node,RBAC"],
+        &[
+            "--authorization-mode: mode Node is not supported by this version of Keelson",
+            "--authorization-mode: mode RBAC is not supported by this version of Keelson",
+        ],
+    );
+}
+
+#[test]
+fn a_data_directory_must_be_known() {
+    let nowhere = parse(Vec::new(), &Environment::default()).expect_err("no home");
+    assert_eq!(nowhere[0].flag, "--data-dir");
+    let environment = Environment { data_home: Some("/data".into()), home: Some("/home/me".into()) };
+    match parse(Vec::new(), &environment) {
+        Ok(Outcome::Run(config)) => assert_eq!(config.data_dir, Path::new("/data/keelson")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn help_shows_flags_by_group_and_hides_what_is_refused() {
+    let Ok(Outcome::Print(help)) = parse_line(&["--help"]) else { panic!("no help") };
+    for heading in ["Generic:", "Etcd:", "Embedded store:", "Secure serving:", "Authentication:", "Logs:"] {
+        assert!(help.contains(heading), "no {heading} in\n{help}");
+    }
+    assert!(help.contains("--secure-port") && !help.contains("--oidc-issuer-url"));
+}
+
+#[test]
+fn version_is_that_of_the_api() {
+    for asked in ["--version", "--version=true"] {
+        let Ok(Outcome::Print(text)) = parse_line(&[asked]) else { panic!("no version") };
+        assert_eq!(text, "Kubernetes v1.36.2\n");
+    }
+    config(&["--version=false"]);
+}
+
+#[test]
+fn refused_flags_are_refused_in_every_form() {
+    for flag in unsupported::BOOLEAN.iter().chain(unsupported::VALUED) {
+        let line = format!("--{flag}: {}", unsupported::REASON);
+        refused(&[&format!("--{flag}=true")], &[&line]);
+    }
+    for flag in unsupported::BOOLEAN {
+        refused(&[&format!("--{flag}")], &[&format!("--{flag}: {}", unsupported::REASON)]);
+    }
+    for flag in unsupported::VALUED {
+        refused(&[&format!("--{flag}"), "-1"], &[&format!("--{flag}: {}", unsupported::REASON)]);
+    }
+}
+
+/// The reference lists every flag of the release that is followed; it is not part of this repository.
+#[test]
+fn every_flag_of_upstream_is_known() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference/flags.tsv");
+    let Ok(table) = std::fs::read_to_string(&path) else {
+        println!("skipped: no list of flags at {}", path.display());
+        return;
+    };
+    let command = Flags::command().args(unsupported::arguments());
+    let known: BTreeSet<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
+    let upstream: BTreeSet<&str> = table.lines().skip(1).filter_map(|line| line.split('\t').nth(1)).collect();
+    assert!(upstream.len() > 100, "the list is not empty");
+    let missing: Vec<_> = upstream.iter().filter(|flag| !known.contains(*flag) && **flag != "help").collect();
+    assert!(missing.is_empty(), "unknown: {missing:?}");
+    let own: Vec<_> = known.difference(&upstream).collect();
+    assert_eq!(own, [&"data-dir"], "flags that upstream does not have");
+}

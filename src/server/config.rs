@@ -1,0 +1,171 @@
+//! What a server is built from: checked values, made by [`crate::options`].
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustls::SupportedCipherSuite;
+
+use crate::{authn, authz, telemetry};
+
+/// Everything that a server is built from. Its values were checked one by one and against each other; what
+/// only the machine knows (files, ports, other servers) was not.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where and how it listens.
+    pub serving: Serving,
+    /// Where certificates and the administrator's kubeconfig are, and the objects of [`Storage::Embedded`].
+    pub data_dir: PathBuf,
+    /// Where the objects are.
+    pub storage: Storage,
+    /// Who may come in.
+    pub authentication: authn::Config,
+    /// Who may do what.
+    pub authorization: authz::Mode,
+    /// What one request, and all of them together, may take.
+    pub limits: Limits,
+    /// Where the addresses of services come from; one range, or one of each family.
+    pub service_cluster_ip_ranges: Vec<Cidr>,
+    /// How long requests are still served after the server was asked to end. Default: none.
+    pub shutdown_delay: Duration,
+    /// What is logged, and how.
+    pub logging: telemetry::Config,
+}
+
+/// Where and how the server listens.
+#[derive(Clone, Debug)]
+pub struct Serving {
+    /// The address to listen on. Default: `0.0.0.0`, every IPv4 address.
+    pub bind_address: IpAddr,
+    /// The port. Default: 6443; 0 takes a free one (from a program only, no flag says so).
+    pub port: u16,
+    /// The address under which others in the cluster find this server; the one that it listens on, or that
+    /// of the default route, where it is not given.
+    pub advertise_address: Option<IpAddr>,
+    /// Whether another process may listen on the same port (`SO_REUSEPORT`).
+    pub permit_port_sharing: bool,
+    /// How many requests a client may have open on one HTTP/2 connection. Default: 100.
+    pub http2_max_streams: u32,
+    /// The serving certificate and its key, PEM; made by the server where absent.
+    pub certificate: Option<CertificateFiles>,
+    /// Where certificates that the server makes are kept.
+    pub cert_dir: PathBuf,
+    /// Whether TLS 1.2 is spoken beside TLS 1.3.
+    pub tls12: bool,
+    /// The cipher suites that may be agreed on.
+    pub cipher_suites: Vec<SupportedCipherSuite>,
+}
+
+/// A certificate (with those that follow it up to its authority) and its private key, both PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The certificate.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// Where the objects are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// In [`Config::data_dir`].
+    Embedded,
+    /// In etcd.
+    Etcd(Etcd),
+}
+
+/// How to reach etcd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Etcd {
+    /// The servers' URLs, such as `https://10.0.0.1:2379`; one or more, all of one cluster.
+    pub servers: Vec<String>,
+    /// What every key starts with. Default: `/registry`.
+    pub prefix: String,
+    /// The authority that signed the servers' certificates, PEM; the system's where absent.
+    pub ca_file: Option<PathBuf>,
+    /// The certificate to show, with its key.
+    pub client: Option<CertificateFiles>,
+}
+
+/// What requests may take. Long-running requests (watches) count for none of it but `min_watch`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a request may take; a client may ask for less. Default: one minute.
+    pub request_timeout: Duration,
+    /// How many reading requests are served at once; `None` for any number. Default: 400.
+    pub max_reading: Option<u32>,
+    /// How many other requests are served at once; `None` for any number. Default: 200.
+    pub max_mutating: Option<u32>,
+    /// A watch that names no timeout ends after a random time between this and twice this. Default: 30
+    /// minutes.
+    pub min_watch: Duration,
+}
+
+/// A range of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cidr {
+    /// Its first address: the bits behind the prefix are 0.
+    pub network: IpAddr,
+    /// How many bits its addresses share.
+    pub prefix: u8,
+}
+
+impl Cidr {
+    /// Parses `10.0.0.0/24`; bits behind the prefix are cleared.
+    pub fn parse(text: &str) -> Option<Cidr> {
+        let (address, prefix) = text.split_once('/')?;
+        let address: IpAddr = address.parse().ok()?;
+        let prefix: u8 = prefix.parse().ok().filter(|_| prefix.bytes().all(|b| b.is_ascii_digit()))?;
+        let network = match address {
+            IpAddr::V4(v4) => {
+                let mask = u32::MAX.checked_shl(32u32.checked_sub(prefix.into())?).unwrap_or(0);
+                IpAddr::V4((v4.to_bits() & mask).into())
+            }
+            IpAddr::V6(v6) => {
+                let mask = u128::MAX.checked_shl(128u32.checked_sub(prefix.into())?).unwrap_or(0);
+                IpAddr::V6((v6.to_bits() & mask).into())
+            }
+        };
+        Some(Cidr { network, prefix })
+    }
+
+    /// The address after the network's own: that of the service `kubernetes`.
+    pub fn first_address(&self) -> IpAddr {
+        match self.network {
+            IpAddr::V4(v4) => IpAddr::V4((v4.to_bits().wrapping_add(1)).into()),
+            IpAddr::V6(v6) => IpAddr::V6((v6.to_bits().wrapping_add(1)).into()),
+        }
+    }
+
+    /// How many bits tell its addresses apart.
+    pub fn host_bits(&self) -> u8 {
+        if self.network.is_ipv4() { 32 - self.prefix } else { 128 - self.prefix }
+    }
+}
+
+impl std::fmt::Display for Cidr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.network, self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_clear_the_bits_behind_the_prefix() {
+        let check = |text: &str, wanted: Option<(&str, &str)>| {
+            let got = Cidr::parse(text).map(|c| (c.to_string(), c.first_address().to_string()));
+            assert_eq!(got, wanted.map(|(c, f)| (c.to_owned(), f.to_owned())), "{text}");
+        };
+        check("10.0.0.0/24", Some(("10.0.0.0/24", "10.0.0.1")));
+        check("10.0.0.77/24", Some(("10.0.0.0/24", "10.0.0.1")));
+        check("0.0.0.0/0", Some(("0.0.0.0/0", "0.0.0.1")));
+        check("10.1.2.3/32", Some(("10.1.2.3/32", "10.1.2.4")));
+        check("fd00::1/112", Some(("fd00::/112", "fd00::1")));
+        for wrong in ["", "10.0.0.0", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0.0/", "fd00::/129", "x/8"] {
+            check(wrong, None);
+        }
+    }
+}

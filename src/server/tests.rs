@@ -1,0 +1,46 @@
+//! Servers in this process, asked over TLS.
+
+mod client;
+mod ends;
+mod serves;
+
+use std::path::Path;
+
+use super::*;
+use crate::authn;
+use crate::authz::Mode;
+use crate::server::config::{Limits, Storage};
+use crate::telemetry;
+
+/// A configuration for a server on a free port of loopback, with all its files below `directory`.
+fn config(directory: &Path) -> Config {
+    let tokens = directory.join("tokens.csv");
+    let lines = "admintoken,admin,admin-uid,\"system:masters\"\nalicetoken,alice,alice-uid,\"devs\"\n";
+    std::fs::write(&tokens, lines).expect("a writable directory");
+    Config {
+        serving: Serving {
+            bind_address: Ipv4Addr::LOCALHOST.into(),
+            port: 0,
+            advertise_address: None,
+            permit_port_sharing: false,
+            http2_max_streams: 100,
+            certificate: None,
+            cert_dir: directory.to_owned(),
+            tls12: true,
+            cipher_suites: rustls::crypto::ring::ALL_CIPHER_SUITES.to_vec(),
+        },
+        data_dir: directory.to_owned(),
+        storage: Storage::Embedded,
+        authentication: authn::Config { client_ca_file: None, token_file: Some(tokens), anonymous: true },
+        authorization: Mode::PrivilegedOnly,
+        limits: Limits {
+            request_timeout: Duration::from_secs(60),
+            max_reading: Some(400),
+            max_mutating: Some(200),
+            min_watch: Duration::from_secs(1800),
+        },
+        service_cluster_ip_ranges: vec![config::Cidr::parse("10.0.0.0/24").expect("a range")],
+        shutdown_delay: Duration::ZERO,
+        logging: telemetry::Config::default(),
+    }
+}

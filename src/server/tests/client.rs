@@ -1,0 +1,148 @@
+//! A client over HTTP/1.1 or HTTP/2.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use keelson_base::task::TaskGroup;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::server::Server;
+
+/// Which protocol to speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    Http2,
+}
+
+pub(super) const BOTH: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
+
+/// A connection.
+pub(super) struct Client {
+    sender: Sender,
+    tasks: TaskGroup,
+}
+
+enum Sender {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+/// An answer, whole.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) code: u16,
+    pub(super) headers: http::HeaderMap,
+    pub(super) text: String,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
+    }
+}
+
+/// Connects over TLS, with the client certificate `NAME.crt` and its key where a name is given.
+pub(super) async fn tls(
+    server: &Server,
+    directory: &Path,
+    protocol: Protocol,
+    certificate: Option<&str>,
+) -> TlsStream<TcpStream> {
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_file(directory.join("server-ca.crt")).expect("an authority");
+    roots.add(authority).expect("a usable authority");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots);
+    let mut config = match certificate {
+        None => config.with_no_client_auth(),
+        Some(name) => {
+            let chain = CertificateDer::from_pem_file(directory.join(format!("{name}.crt"))).expect("a certificate");
+            let key = PrivateKeyDer::from_pem_file(directory.join(format!("{name}.key"))).expect("a key");
+            config.with_client_auth_cert(vec![chain], key).expect("a pair")
+        }
+    };
+    config.alpn_protocols = match protocol {
+        Protocol::Http1 => vec![b"http/1.1".to_vec()],
+        Protocol::Http2 => vec![b"h2".to_vec()],
+    };
+    let stream = TcpStream::connect(server.address()).await.expect("the server listens");
+    let name = ServerName::from(server.address().ip());
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("a handshake")
+}
+
+impl Client {
+    pub(super) async fn connect(
+        server: &Server,
+        directory: &Path,
+        protocol: Protocol,
+        certificate: Option<&str>,
+    ) -> Client {
+        let tasks = TaskGroup::new();
+        let io = TokioIo::new(tls(server, directory, protocol, certificate).await);
+        let sender = match protocol {
+            Protocol::Http1 => {
+                let (sender, connection) = http1::handshake(io).await.expect("a connection");
+                tasks.spawn("client", async { drop(connection.await) });
+                Sender::Http1(sender)
+            }
+            Protocol::Http2 => {
+                let (sender, connection) =
+                    http2::handshake(TokioExecutor::new(), io).await.expect("a connection");
+                tasks.spawn("client", async { drop(connection.await) });
+                Sender::Http2(sender)
+            }
+        };
+        Client { sender, tasks }
+    }
+
+    /// Sends a request: `METHOD PATH`, with these headers. An error where the connection takes none.
+    pub(super) async fn send(
+        &mut self,
+        request: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> hyper::Result<Answer> {
+        let (method, path) = request.split_once(' ').expect("METHOD PATH");
+        let method: Method = method.parse().expect("a method");
+        let mut builder = Request::builder().method(method).uri(format!("https://server{path}"));
+        if let Sender::Http1(_) = self.sender {
+            builder = builder.uri(path).header("host", "server");
+        }
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        let request = builder.body(Full::new(body.into())).expect("a request");
+        let answer = match &mut self.sender {
+            Sender::Http1(sender) => sender.send_request(request).await?,
+            Sender::Http2(sender) => sender.send_request(request).await?,
+        };
+        whole(answer).await
+    }
+
+    /// Waits until the server has closed the connection.
+    pub(super) async fn closed(self) {
+        let within = std::time::Duration::from_secs(20);
+        self.tasks.wait(within).await.expect("the server closes the connection");
+    }
+}
+
+async fn whole(answer: Response<hyper::body::Incoming>) -> hyper::Result<Answer> {
+    let (head, body) = answer.into_parts();
+    let bytes = body.collect().await?.to_bytes();
+    let text = String::from_utf8(bytes.to_vec()).expect("text");
+    Ok(Answer { code: head.status.as_u16(), headers: head.headers, text })
+}

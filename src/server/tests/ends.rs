@@ -1,0 +1,116 @@
+//! How servers start, fail to start, and end.
+
+use super::client::{BOTH, Client, Protocol};
+use super::*;
+
+const ADMIN: (&str, &str) = ("authorization", "Bearer admintoken");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_server_on_the_port_is_refused() {
+    let (one, two) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let server = Server::start(config(one.path())).await.expect("a server");
+    let mut second = config(two.path());
+    second.serving.port = server.address().port();
+    let error = Server::start(second).await.err().expect("the port is taken").to_string();
+    let start = format!("--bind-address, --secure-port: can't listen on {}: ", server.address());
+    assert!(error.starts_with(&start) && !error.contains('\n'), "{error}");
+    assert!(!two.path().join("store").exists(), "nothing was touched");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_server_on_the_data_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = Server::start(config(directory.path())).await.expect("a server");
+    let error = Server::start(config(directory.path())).await.err().expect("the data is in use").to_string();
+    assert!(error.starts_with("--data-dir: ") && error.contains("in use"), "{error}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_missing_are_named_with_their_flag() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let check = async |change: &dyn Fn(&mut Config), start: &str| {
+        let mut config = config(directory.path());
+        change(&mut config);
+        let error = Server::start(config).await.err().expect("it can't start").to_string();
+        assert!(error.starts_with(start) && !error.contains('\n'), "{error}");
+    };
+    check(&|c| c.authentication.client_ca_file = Some("/none.crt".into()), "--client-ca-file: /none.crt: ").await;
+    check(&|c| c.authentication.token_file = Some("/none.csv".into()), "--token-auth-file: /none.csv: ").await;
+    let files = config::CertificateFiles { certificate: "/none.crt".into(), key: "/none.key".into() };
+    let start = "--tls-cert-file, --tls-private-key-file: /none.crt: ";
+    check(&|c| c.serving.certificate = Some(files.clone()), start).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_may_share_a_port_where_both_say_so() {
+    let (one, two) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let shared = |path: &Path, port| {
+        let mut config = config(path);
+        (config.serving.permit_port_sharing, config.serving.port) = (true, port);
+        config
+    };
+    let first = Server::start(shared(one.path(), 0)).await.expect("a server");
+    let second = Server::start(shared(two.path(), first.address().port())).await.expect("a second server");
+    first.stop().await;
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_answered_is_finished() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = Server::start(config(directory.path())).await.expect("a server");
+    // A request that the server has taken, and whose body it waits for, stands for a slow one.
+    let taken = server.lifecycle.in_flight.token();
+    let mut clients = Vec::new();
+    for protocol in BOTH {
+        let mut client = Client::connect(&server, directory.path(), protocol, None).await;
+        assert_eq!(client.send("GET /readyz", &[ADMIN], "").await.expect("an answer").code, 200);
+        clients.push(client);
+    }
+    let lifecycle = server.lifecycle.clone();
+    let ends = lifecycle.tasks.clone();
+    let (told, stopped) = tokio::sync::oneshot::channel();
+    keelson_base::task::TaskGroup::new().spawn("stop", async move {
+        server.stop().await;
+        told.send(()).expect("the test waits");
+    });
+    lifecycle.drain.signal().begun().await;
+    for client in clients {
+        client.closed().await;
+    }
+    assert!(!lifecycle.end_watches.signal().has_begun(), "watches go on while a request is answered");
+    assert!(!ends.names().is_empty(), "so does background work");
+    drop(taken);
+    stopped.await.expect("the server ends");
+    assert!(lifecycle.end_watches.signal().has_begun());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_is_not_ready_but_serves() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = Server::start(config(directory.path())).await.expect("a server");
+    let mut client = Client::connect(&server, directory.path(), Protocol::Http2, None).await;
+    server.lifecycle.ending.begin();
+    let ready = client.send("GET /readyz", &[ADMIN], "").await.expect("an answer");
+    assert!(ready.code == 500 && ready.text.contains("[-]shutdown failed: reason withheld\n"), "{ready:?}");
+    assert_eq!(client.send("GET /livez", &[ADMIN], "").await.expect("an answer").code, 200);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_start_finds_the_same_certificates() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let files = ["server-ca.crt", "apiserver.crt", "client-ca.crt", "admin.crt"];
+    let read = || files.map(|name| std::fs::read(directory.path().join(name)).expect("a file"));
+    let server = Server::start(config(directory.path())).await.expect("a server");
+    let (before, kubeconfig) = (read(), server.kubeconfig().expect("a kubeconfig").to_owned());
+    assert_eq!(kubeconfig, directory.path().join("admin.kubeconfig"));
+    server.stop().await;
+    let server = Server::start(config(directory.path())).await.expect("a server again");
+    assert!(before == read());
+    let text = std::fs::read_to_string(kubeconfig).expect("a kubeconfig");
+    assert!(text.contains(&format!("server: {}\n", server.url())), "the port is another");
+    server.stop().await;
+}
