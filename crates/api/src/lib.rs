@@ -2,6 +2,7 @@
 //!
 //! Knows the kinds of Kubernetes 1.36 and nothing of requests or storage.
 
+pub mod conversion;
 pub mod facts;
 pub mod openapi;
 pub mod openapi_schema;
