@@ -22,6 +22,9 @@ pub mod stored;
 pub mod strategy;
 mod validation;
 
+#[cfg(test)]
+mod tests;
+
 pub use kinds::core::service::{Cidr, PortRange, ServiceNetwork};
 pub use namespace_guard::{NamespaceGuard, StoredNamespaces};
 pub use options::{
