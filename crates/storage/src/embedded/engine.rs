@@ -1,4 +1,7 @@
-//! The database under the log: fjall, with one keyspace of records by revision and one of facts about the log.
+//! The database under the log: fjall, with one keyspace (each more costs a dozen fsyncs to make).
+//!
+//! Its keys are `r` and a revision, big endian, for that revision's record, and `f` and a name for a fact
+//! about the log.
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -16,13 +19,12 @@ const CACHE_BYTES: u64 = 2 << 20;
 const MEMTABLE_BYTES: u64 = 8 << 20;
 const JOURNAL_BYTES: u64 = 128 << 20;
 /// The fact under which the compacted revision is kept.
-const COMPACTED: &[u8] = b"compacted";
+const COMPACTED: &[u8] = b"fcompacted";
 
 /// An open database.
 pub(super) struct Engine {
     database: Database,
     log: Keyspace,
-    facts: Keyspace,
 }
 
 /// What goes to disk together.
@@ -86,8 +88,7 @@ impl Engine {
             .open()?;
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
         let log = database.keyspace("log", options)?;
-        let facts = database.keyspace("facts", options)?;
-        Ok(Self { database, log, facts })
+        Ok(Self { database, log })
     }
 
     /// Writes the batch; when this returns it is on disk, whole.
@@ -99,20 +100,20 @@ impl Engine {
         let mut write = fjall::OwnedWriteBatch::with_capacity(self.database.clone(), items)
             .durability(Some(PersistMode::SyncData));
         for (revision, record) in &batch.records {
-            write.insert(&self.log, revision.to_be_bytes(), record.as_slice());
+            write.insert(&self.log, key(*revision), record.as_slice());
         }
         for revision in &batch.removals {
-            write.remove(&self.log, revision.to_be_bytes());
+            write.remove(&self.log, key(*revision));
         }
         if let Some(revision) = batch.compacted {
-            write.insert(&self.facts, COMPACTED, revision.to_be_bytes());
+            write.insert(&self.log, COMPACTED, revision.to_be_bytes());
         }
         write.commit()
     }
 
     /// The record of a revision; `None` where it was compacted away.
     pub(super) fn record(&self, revision: u64) -> Result<Option<Record>, Error> {
-        match self.log.get(revision.to_be_bytes()).map_err(|failure| read_error(&failure))? {
+        match self.log.get(key(revision)).map_err(|failure| read_error(&failure))? {
             Some(bytes) => decode(revision, &bytes).map(Some),
             None => Ok(None),
         }
@@ -120,18 +121,20 @@ impl Engine {
 
     /// Every record from `first` on, in order.
     pub(super) fn records(&self, first: u64) -> impl Iterator<Item = Result<(u64, Record), Error>> {
-        self.log.range(first.to_be_bytes()..).map(|item| {
+        self.log.range(key(first)..=key(u64::MAX)).map(|item| {
             let (key, value) = item.into_inner().map_err(|failure| read_error(&failure))?;
-            let key = <[u8; 8]>::try_from(&*key)
-                .map_err(|_| Error::Corrupt("a record's key is not a revision".to_owned()))?;
-            let revision = u64::from_be_bytes(key);
+            let revision = key
+                .strip_prefix(b"r")
+                .and_then(|revision| <[u8; 8]>::try_from(revision).ok())
+                .map(u64::from_be_bytes)
+                .ok_or_else(|| Error::Corrupt("a record's key is not a revision".to_owned()))?;
             Ok((revision, decode(revision, &value)?))
         })
     }
 
     /// The revision up to which history was compacted; 0 for not yet.
     pub(super) fn compacted(&self) -> Result<u64, Error> {
-        match self.facts.get(COMPACTED).map_err(|failure| read_error(&failure))? {
+        match self.log.get(COMPACTED).map_err(|failure| read_error(&failure))? {
             None => Ok(0),
             Some(bytes) => <[u8; 8]>::try_from(&*bytes)
                 .map(u64::from_be_bytes)
@@ -148,6 +151,13 @@ impl Engine {
     pub(super) fn persist(&self) -> fjall::Result<()> {
         self.database.persist(PersistMode::SyncAll)
     }
+}
+
+/// The key of a revision's record.
+fn key(revision: u64) -> [u8; 9] {
+    let mut key = [b'r'; 9];
+    key[1..].copy_from_slice(&revision.to_be_bytes());
+    key
 }
 
 fn decode(revision: u64, bytes: &[u8]) -> Result<Record, Error> {

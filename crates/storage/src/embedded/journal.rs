@@ -94,20 +94,14 @@ enum Tail {
 fn scan(path: &Path) -> std::io::Result<Tail> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
-    let mut reader = Counting { inner: BufReader::with_capacity(256 << 10, file), position: 0 };
+    let mut reader = Counting { inner: BufReader::with_capacity(256 << 10, &file), position: 0 };
     let mut scratch = Vec::new();
     loop {
         let position = reader.position;
         match batch(&mut reader, length, &mut scratch)? {
             Parsed::Batch => {}
-            Parsed::End => {
-                return Ok(if only_zeros(&mut reader)? {
-                    Tail::Clean
-                } else {
-                    Tail::Broken { position, followed: followed(path, position)? }
-                });
-            }
-            Parsed::Broken => {
+            Parsed::End if only_zeros(&file, position)? => return Ok(Tail::Clean),
+            Parsed::End | Parsed::Broken => {
                 return Ok(Tail::Broken { position, followed: followed(path, position)? });
             }
         }
@@ -196,13 +190,23 @@ fn batch_inner<R: Read>(
     Ok(if whole { Parsed::Batch } else { Parsed::Broken })
 }
 
-fn only_zeros<R: Read>(reader: &mut R) -> std::io::Result<bool> {
-    let mut chunk = vec![0; 256 << 10];
+/// Whether the file holds nothing but zeros from `position` on. Journals are made large and empty: what was
+/// never written is a hole, and passed over.
+fn only_zeros(mut file: &File, position: u64) -> std::io::Result<bool> {
+    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+    let mut chunk = vec![0; ZEROS.len()];
+    let mut position = position;
     loop {
-        match reader.read(&mut chunk)? {
+        position = match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(position)) {
+            Ok(data) => data,
+            Err(rustix::io::Errno::NXIO) => return Ok(true),
+            // A file system without holes.
+            Err(_) => file.seek(SeekFrom::Start(position))?,
+        };
+        match file.read(&mut chunk)? {
             0 => return Ok(true),
-            read if chunk[..read].iter().any(|byte| *byte != 0) => return Ok(false),
-            _ => {}
+            read if chunk[..read] != ZEROS[..read] => return Ok(false),
+            read => position += read as u64,
         }
     }
 }
