@@ -310,8 +310,8 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
-fn any_containers() -> impl Strategy<Value = Vec<(String, i64)>> {
-    prop::collection::btree_map("[a-f]", 0i64..3, 0..6)
+fn any_containers(least: usize) -> impl Strategy<Value = Vec<(String, i64)>> {
+    prop::collection::btree_map("[a-f]", 0i64..3, least..6)
         .prop_map(|m| m.into_iter().collect::<Vec<_>>())
         .prop_shuffle()
 }
@@ -346,7 +346,7 @@ proptest! {
     }
 
     #[test]
-    fn elements_are_the_union_by_key_and_the_patch_wins(a in any_containers(), b in any_containers()) {
+    fn elements_are_the_union_by_key_and_the_patch_wins(a in any_containers(0), b in any_containers(0)) {
         let (schema, ty) = schema();
         let merged = strategic(&schema, ty, root(containers(&a)), root(containers(&b))).unwrap();
         let images: std::collections::BTreeMap<_, _> = a.iter().cloned().chain(b.iter().cloned()).collect();
@@ -363,7 +363,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_deleted_by_key_is_gone_and_the_rest_stays(a in any_containers(), gone in "[a-f]") {
+    fn what_is_deleted_by_key_is_gone_and_the_rest_stays(a in any_containers(0), gone in "[a-f]") {
         let (schema, ty) = schema();
         let delete = format!(r#"{{"containers":[{{"name":"{gone}","$patch":"delete"}}]}}"#);
         let left = strategic(&schema, ty, root(containers(&a)), parse(&delete)).unwrap();
@@ -372,10 +372,9 @@ proptest! {
     }
 
     #[test]
-    fn an_order_of_all_elements_is_obeyed(a in any_containers().prop_flat_map(|a| (Just(a.clone()), Just(a).prop_shuffle()))) {
+    fn an_order_of_all_elements_is_obeyed(a in any_containers(1).prop_flat_map(|a| (Just(a.clone()), Just(a).prop_shuffle()))) {
         let (schema, ty) = schema();
         let (a, wanted) = a;
-        prop_assume!(!a.is_empty());
         let patch = [("$setElementOrder/containers".into(), Value::Array(containers(&wanted)))];
         let ordered = strategic(&schema, ty, root(containers(&a)), Value::Object(patch.into_iter().collect())).unwrap();
         prop_assert_eq!(ordered, root(containers(&wanted)));
