@@ -52,26 +52,27 @@ fn fixtures() -> Vec<(Fixture, TypeId)> {
         return Vec::new();
     };
     let mut all = Vec::new();
-    let mut unknown = Vec::new();
+    let mut unserved = 0;
     for file in files {
         let path = file.unwrap().path();
         if path.extension().is_none_or(|e| e != "json") {
             continue;
         }
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let (group_version, kind) = name.rsplit_once('.').unwrap();
+        // What becomes of an object that not every codec keeps whole is an object, too.
+        let of_kind = name.strip_suffix(".after_roundtrip").unwrap_or(&name);
+        let (group_version, kind) = of_kind.rsplit_once('.').unwrap();
         let (group, version) = group_version.rsplit_once('.').unwrap();
         let group = if group == "core" { "" } else { group };
         let (group, version, kind) = (group.to_owned(), version.to_owned(), kind.to_owned());
         let fixture = Fixture { name: name.clone(), group, version, kind, path };
         match fixture.type_id() {
             Some(id) => all.push((fixture, id)),
-            None => unknown.push(name),
+            None => unserved += 1,
         }
     }
     all.sort_by(|a, b| a.0.name.cmp(&b.0.name));
-    unknown.sort();
-    println!("{} fixtures; {} of kinds that are not served: {}", all.len(), unknown.len(), unknown.join(" "));
+    println!("{} fixtures, and {unserved} of kinds that are not served", all.len());
     all
 }
 

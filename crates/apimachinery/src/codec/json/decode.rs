@@ -7,6 +7,7 @@ use super::base64;
 use super::encode::leaves_out;
 use super::parser::{self, Parser, SyntaxError, Token};
 use super::path::Path;
+use super::quote::quote;
 use crate::codec::{DecodeError, Decoded, StrictError};
 use crate::schema::{Field, Kind};
 use crate::{Map, Schema, Text, TypeId, Value, scalar};
@@ -195,10 +196,16 @@ impl<'s, 'a> Decoder<'s, 'a> {
             (Kind::Bytes, Token::String | Token::Array) => self.bytes(token, path),
             (Kind::Any, _) => self.any(path),
             (Kind::SchemaOrArray(_) | Kind::SchemaOrBool(_) | Kind::SchemaOrStringArray(_), _) => {
+                let outer = self.wrong.take();
                 self.lenient += 1;
                 let value = self.schema_or(kind, token, path)?;
                 self.lenient -= 1;
-                Ok(value)
+                // What is wrong in there is the refusal of a parser of its own.
+                if let Some(error) = std::mem::replace(&mut self.wrong, outer) {
+                    return refuse(error);
+                }
+                // An empty list is nothing.
+                Ok(if value.as_array().is_some_and(<[Value]>::is_empty) { Value::Null } else { value })
             }
             // It reads itself in Go, by way of an integer.
             (Kind::IntOrString, _) => refuse(self.mismatch(token.name(), "int32", path)),
@@ -651,29 +658,4 @@ fn go_type(schema: &Schema, kind: &Kind) -> String {
         Kind::SchemaOrStringArray(_) => "v1.JSONSchemaPropsOrStringArray".into(),
         Kind::Any => "interface {}".into(),
     }
-}
-
-/// Text in double quotes as Go quotes it.
-fn quote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\x07' => out.push_str("\\a"),
-            '\x08' => out.push_str("\\b"),
-            '\x0b' => out.push_str("\\v"),
-            '\x0c' => out.push_str("\\f"),
-            '\0'..='\x1f' | '\x7f' => out.push_str(&format!("\\x{:02x}", c as u32)),
-            '\u{80}'..='\u{a0}' | '\u{ad}' | '\u{2028}' | '\u{2029}' | '\u{feff}' => {
-                out.push_str(&format!("\\u{:04x}", c as u32));
-            }
-            _ => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }

@@ -10,6 +10,7 @@ mod encode;
 mod escape;
 mod parser;
 mod path;
+mod quote;
 #[cfg(test)]
 mod tests;
 
@@ -18,3 +19,6 @@ pub use decode::{canonicalize, decode, decode_untyped};
 pub(crate) use encode::leaves_out;
 pub use encode::{encode, encode_untyped};
 pub(crate) use escape::{write_float, write_raw, write_string};
+pub(crate) use quote::quote;
+#[cfg(test)]
+pub(crate) use tests::any_value;

@@ -1,8 +1,9 @@
-//! The reader of JSON text: tokens, strings, numbers, and skipping, with the texts of Go's scanner for what
+//! The reader of JSON text: tokens, strings, numbers, and skipping, with the texts of Go's decoder for what
 //! is no JSON.
 
 use std::borrow::Cow;
 
+use super::quote::{quote, quote_char};
 use crate::codec::{DecodeError, MAX_DEPTH};
 
 /// A position in JSON text. The text is valid UTF-8, so that strings without escapes are slices of it.
@@ -11,8 +12,6 @@ pub(super) struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
-    /// Whether each character stands for the byte of its number.
-    latin1: bool,
 }
 
 /// What a value begins with.
@@ -51,27 +50,31 @@ fn error<T>(message: impl Into<Box<str>>) -> Result<T, SyntaxError> {
 /// The bytes as text: each byte that is not UTF-8 becomes U+FFFD, as Go's decoder has it. Outside of strings
 /// such bytes are an error, which is worded by the byte itself.
 pub(super) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, SyntaxError> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(Cow::Borrowed(text)),
-        Err(_) => {
-            let mut text = String::with_capacity(bytes.len() + 16);
-            for chunk in bytes.utf8_chunks() {
-                text.push_str(chunk.valid());
-                text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
-            }
-            // Where the syntax is wrong, the message may have to quote a byte that the text above has lost.
-            if Parser::new(&text).document().is_err() {
-                let latin1: String = bytes.iter().map(|b| char::from(*b)).collect();
-                Parser { latin1: true, ..Parser::new(&latin1) }.document()?;
-            }
-            Ok(Cow::Owned(text))
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let mut text = String::with_capacity(bytes.len() + 16);
+    // Where the replaced bytes are in the text, and what they were.
+    let mut replaced = Vec::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            replaced.push((text.len(), *byte));
+            text.push(char::REPLACEMENT_CHARACTER);
         }
     }
+    let mut parser = Parser::new(&text);
+    if let Err(wrong) = parser.document() {
+        let Ok(i) = replaced.binary_search_by_key(&parser.at, |(at, _)| *at) else { return Err(wrong) };
+        let byte = format!("'\\x{:02x}'", replaced[i].1);
+        return error(wrong.message().replace("'\u{fffd}'", &byte));
+    }
+    Ok(Cow::Owned(text))
 }
 
 impl<'a> Parser<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Parser { text, at: 0, depth: 0, latin1: false }
+        Parser { text, at: 0, depth: 0 }
     }
 
     /// How many bytes have been read.
@@ -102,22 +105,26 @@ impl<'a> Parser<'a> {
         let Some(c) = self.text[self.at..].chars().next() else {
             return error("unexpected end of JSON input");
         };
-        let quoted = match c {
-            '\'' => r"'\''".to_owned(),
-            '"' => "'\"'".to_owned(),
-            '\\' => r"'\\'".to_owned(),
-            '\x07' => r"'\a'".to_owned(),
-            '\x08' => r"'\b'".to_owned(),
-            '\x0b' => r"'\v'".to_owned(),
-            '\x0c' => r"'\f'".to_owned(),
-            '\n' => r"'\n'".to_owned(),
-            '\r' => r"'\r'".to_owned(),
-            '\t' => r"'\t'".to_owned(),
-            ' '..='~' => format!("'{c}'"),
-            _ if self.latin1 => format!("'\\x{:02x}'", c as u32),
-            _ => format!("'\\x{:02x}'", self.text.as_bytes()[self.at]),
+        error(format!("invalid character {} {context}", quote_char(c)))
+    }
+
+    /// An escape that is none; its backslash is at `start`.
+    #[cold]
+    fn bad_escape<T>(&self, start: usize) -> Result<T, SyntaxError> {
+        let rest = &self.text.as_bytes()[start..];
+        let length = match rest {
+            [_] => return error("unexpected end of JSON input"),
+            [_, b'u', hex @ ..] if hex.len() < 4 && hex.iter().all(u8::is_ascii_hexdigit) => {
+                return error("unexpected end of JSON input");
+            }
+            [_, b'u', ..] => rest.len().min(6),
+            _ => 2,
         };
-        error(format!("invalid character {quoted} {context}"))
+        let escape = String::from_utf8_lossy(&rest[..length]);
+        if escape.contains(|c: char| !matches!(c, '!'..='~') || c == '`') {
+            return error(format!("invalid escape sequence {} in string", quote(&escape)));
+        }
+        error(format!("invalid escape sequence `{escape}` in string"))
     }
 
     /// Skips space, and says what value begins here. Nothing else is read.
@@ -169,7 +176,7 @@ impl<'a> Parser<'a> {
         if self.byte() == Some(b'.') {
             self.at += 1;
             if !matches!(self.byte(), Some(b'0'..=b'9')) {
-                return self.unexpected("after decimal point in numeric literal");
+                return self.unexpected("in numeric literal");
             }
             self.digits();
         }
@@ -179,7 +186,7 @@ impl<'a> Parser<'a> {
                 self.at += 1;
             }
             if !matches!(self.byte(), Some(b'0'..=b'9')) {
-                return self.unexpected("in exponent of numeric literal");
+                return self.unexpected("in numeric literal");
             }
             self.digits();
         }
@@ -219,6 +226,7 @@ impl<'a> Parser<'a> {
                     return Ok(out);
                 }
                 Some(b'\\') => {
+                    let start = self.at;
                     self.at += 1;
                     let c = match self.byte() {
                         Some(c @ (b'"' | b'\\' | b'/')) => char::from(c),
@@ -229,26 +237,26 @@ impl<'a> Parser<'a> {
                         Some(b't') => '\t',
                         Some(b'u') => {
                             self.at += 1;
-                            out.push(self.unicode()?);
+                            out.push(self.unicode(start)?);
                             continue;
                         }
-                        _ => return self.unexpected("in string escape code"),
+                        _ => return self.bad_escape(start),
                     };
                     self.at += 1;
                     out.push(c);
                 }
-                _ => return self.unexpected("in string literal"),
+                _ => return self.unexpected("in string"),
             }
         }
     }
 
-    /// The character of an escape whose `\u` is read. Half a surrogate pair is U+FFFD.
-    fn unicode(&mut self) -> Result<char, SyntaxError> {
-        let first = self.hex4()?;
+    /// The character of an escape whose `\u` is read and began at `start`. Half a surrogate pair is U+FFFD.
+    fn unicode(&mut self, start: usize) -> Result<char, SyntaxError> {
+        let first = self.hex4(start)?;
         if (0xd800..0xdc00).contains(&first) && self.text.as_bytes()[self.at..].starts_with(b"\\u") {
             let before = self.at;
             self.at += 2;
-            let second = self.hex4()?;
+            let second = self.hex4(before)?;
             if (0xdc00..0xe000).contains(&second) {
                 let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
                 return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
@@ -259,11 +267,11 @@ impl<'a> Parser<'a> {
         Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 
-    fn hex4(&mut self) -> Result<u32, SyntaxError> {
+    fn hex4(&mut self, start: usize) -> Result<u32, SyntaxError> {
         let mut code = 0;
         for _ in 0..4 {
             let Some(digit) = self.byte().and_then(|b| char::from(b).to_digit(16)) else {
-                return self.unexpected("in \\u hexadecimal character escape");
+                return self.bad_escape(start);
             };
             code = code * 16 + digit;
             self.at += 1;
@@ -273,7 +281,7 @@ impl<'a> Parser<'a> {
 
     fn enter(&mut self) -> Result<(), SyntaxError> {
         if self.depth >= MAX_DEPTH {
-            return self.unexpected("exceeded max depth");
+            return error("exceeded max depth");
         }
         self.depth += 1;
         self.at += 1;
@@ -448,7 +456,7 @@ mod tests {
         check(b"[1,]", &format!("invalid character ']' {value}"));
         check(b"'a'", &format!(r"invalid character '\'' {value}"));
         check(b"\x8e", &format!(r"invalid character '\x8e' {value}"));
-        check("[\"\u{e9}\",\u{e9}]".as_bytes(), &format!(r"invalid character '\xc3' {value}"));
+        check("[\"\u{e9}\",\u{e9}]".as_bytes(), &format!("invalid character '\u{e9}' {value}"));
         check(b"[\"\xff\",\xe9]", &format!(r"invalid character '\xe9' {value}"));
         check(b"{]", "invalid character ']' looking for beginning of object key string");
         check(b"{\"a\":1,}", "invalid character '}' looking for beginning of object key string");
@@ -459,13 +467,16 @@ mod tests {
         check(b"01", "invalid character '1' after top-level value");
         check(b"not", "invalid character 'o' in literal null (expecting 'u')");
         check(b"trye", "invalid character 'y' in literal true (expecting 'u')");
-        check(b"\"\n\"", r"invalid character '\n' in string literal");
-        check(br#""\x""#, "invalid character 'x' in string escape code");
-        check(br#""\u12g4""#, r"invalid character 'g' in \u hexadecimal character escape");
+        check(b"\"\n\"", r"invalid character '\n' in string");
+        check(br#""\x""#, r"invalid escape sequence `\x` in string");
+        check(br#""\u12g4""#, r"invalid escape sequence `\u12g4` in string");
+        check(br#""\ ""#, r#"invalid escape sequence "\\ " in string"#);
+        check(br#""\u12"#, "unexpected end of JSON input");
+        check(br#""\"#, "unexpected end of JSON input");
         check(b"-a", "invalid character 'a' in numeric literal");
-        check(b"1.a", "invalid character 'a' after decimal point in numeric literal");
-        check(b"1ex", "invalid character 'x' in exponent of numeric literal");
-        check("[".repeat(MAX_DEPTH + 1).as_bytes(), "invalid character '[' exceeded max depth");
+        check(b"1.a", "invalid character 'a' in numeric literal");
+        check(b"1ex", "invalid character 'x' in numeric literal");
+        check("[".repeat(MAX_DEPTH + 1).as_bytes(), "exceeded max depth");
     }
 
     #[test]

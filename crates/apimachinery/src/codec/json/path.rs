@@ -47,15 +47,18 @@ impl<'p> Path<'p> {
     /// The path of a member here as strict errors write it: `spec.containers[0].image`.
     pub(super) fn strict(&self, member: &str) -> String {
         let mut text = String::new();
-        for segment in self.segments() {
+        // The root is no part of it, and the first part has no dot even where it is empty.
+        for (i, segment) in self.segments().into_iter().skip(1).enumerate() {
+            let dot = if i > 0 { "." } else { "" };
             match segment {
                 Segment::Root => {}
                 Segment::Index(i) => text.push_str(&format!("[{i}]")),
-                Segment::Key(key) => push(&mut text, key),
-                Segment::Member(_, member) => push(&mut text, &member.json),
+                Segment::Key(key) => text.extend([dot, key]),
+                Segment::Member(_, member) => text.extend([dot, &member.json]),
             }
         }
-        push(&mut text, member);
+        let dot = if self.parent.is_some() { "." } else { "" };
+        text.extend([dot, member]);
         text
     }
 
