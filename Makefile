@@ -4,12 +4,11 @@
 CACHE := $(HOME)/.cache/keelson
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 DATA_DIR ?= $(CURDIR)/.data
-ETCD := $(CACHE)/bin/etcd
-KUBECTL := $(CACHE)/bin/kubectl
 BINARY := $(CARGO_TARGET_DIR)/release/kube-apiserver
-TOOLS := env KEELSON_ETCD=$(ETCD) KEELSON_KUBECTL=$(KUBECTL)
+# What end-to-end tests and benchmarks run beside the server; the scripts bring it and print its path.
+TOOLS = KEELSON_ETCD=$$(e2e/tools/etcd.sh) KEELSON_KUBECTL=$$(e2e/tools/kubectl.sh)
 
-.PHONY: run test lint bench image e2e test-crash fuzz build system-packages tools cargo-deny
+.PHONY: run test lint bench image e2e test-crash fuzz build system-packages cargo-deny
 
 ## run: build the server and start it on its embedded store
 run: build
@@ -19,12 +18,13 @@ build: system-packages
 	cargo build --locked --release --bin kube-apiserver
 
 ## test: every test that CI runs, against the embedded store and a real etcd
-test: system-packages tools
+test: system-packages
+	e2e/tools/etcd.sh >/dev/null && e2e/tools/kubectl.sh >/dev/null
 	cargo build --locked --bin kube-apiserver
 	$(TOOLS) cargo test --locked --workspace
 
 ## e2e: the heavy suites: kubectl against the release build, the recordings where they are present
-e2e: build tools
+e2e: build
 	$(TOOLS) KEELSON_BINARY=$(BINARY) KEELSON_E2E_FULL=1 cargo test --locked --package keelson-e2e -- --nocapture
 
 ## test-crash: 200 rounds of kill -9 under load on the embedded store
@@ -35,10 +35,10 @@ test-crash: system-packages
 lint: system-packages cargo-deny
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
-	$(CACHE)/cargo/bin/cargo-deny --locked --offline check bans licenses sources
+	$(CACHE)/cargo/bin/cargo-deny --locked check bans licenses sources
 
 ## bench: CPU, throughput, latency and memory of the release build, beside the design's targets
-bench: build tools
+bench: build
 	$(TOOLS) KEELSON_BINARY=$(BINARY) cargo bench --locked --bench apiserver
 
 ## fuzz: each fuzz target for FUZZ_SECONDS (needs a nightly toolchain and cargo-fuzz)
@@ -53,14 +53,6 @@ image:
 
 system-packages:
 	@e2e/tools/system-packages.sh
-
-tools: $(ETCD) $(KUBECTL)
-
-$(ETCD): e2e/tools/go.mod e2e/tools/go.sum
-	e2e/tools/etcd.sh
-
-$(KUBECTL): e2e/tools/kubectl.txt
-	e2e/tools/kubectl.sh $@
 
 cargo-deny:
 	@e2e/tools/cargo-deny.sh
