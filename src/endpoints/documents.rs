@@ -37,7 +37,7 @@ impl Documents {
         tree.insert("paths", paths.into_iter().map(Value::from).collect::<Vec<_>>());
         let (mut compact, mut index) = (Vec::new(), Vec::new());
         json::encode_untyped(&Value::Object(tree), &mut compact);
-        respond::indent(&compact, &mut index);
+        respond::indent(&compact, 0, &mut index);
         Ok(Documents { discovery, openapi, index: index.into() })
     }
 

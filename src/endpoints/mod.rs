@@ -1,1 +1,309 @@
 //! The endpoints: negotiation, decoding and the verbs, between the filters and the registry.
+//!
+//! [`Endpoints::call`] takes a request that the filters have checked (it carries its `RequestInfo` and the
+//! evidence), finds the resource and the verb, and answers. Every failure is a `Status` until [`respond`]
+//! turns it into bytes, in one place.
+//!
+//! - Reads go from stored bytes to sent bytes; trees are built for tables, YAML and versions other than the
+//!   stored one. Lists and watches are made as the client reads them ([`collection`], [`watch`]).
+//! - Writes decode the body strictly ([`decode`]), convert it to the stored version, and hand the registry a
+//!   callback that makes the new object from the current one.
+//!
+//! The room knows HTTP and media types, and nothing of storage keys, revisions' meaning or what a kind allows.
+
+pub mod body;
+mod call;
+mod collection;
+mod create;
+mod decode;
+mod delete;
+mod discovery;
+mod documents;
+mod event_cache;
+mod get;
+mod list;
+pub mod negotiation;
+mod openapi;
+mod patch;
+mod pods;
+mod represent;
+pub mod respond;
+mod reviews;
+mod route;
+mod scale;
+mod served;
+mod table;
+mod update;
+pub mod version;
+mod watch;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{HeaderValue, StatusCode};
+use http::request::Parts;
+use keelson_apimachinery::Status;
+use keelson_apimachinery::meta::Object;
+use keelson_base::shutdown::Signal;
+
+use self::call::Call;
+use self::documents::Documents;
+use self::event_cache::EventCache;
+use self::negotiation::Restrictions;
+use self::respond::Format;
+use self::route::{Action, Target};
+use self::served::Catalogue;
+use crate::authz::{Attributes, Authorizer, Decision, forbidden};
+use crate::registry::{Admit, NoAdmission, Operation, Registry, Warnings};
+use crate::request::{Authenticated, Authorized, Body, Query, Request, RequestInfo, Response};
+
+/// Paths of the server's own, for the index at `/`.
+const SERVER_PATHS: [&str; 16] = [
+    "/healthz",
+    "/healthz/etcd",
+    "/healthz/log",
+    "/healthz/ping",
+    "/livez",
+    "/livez/etcd",
+    "/livez/log",
+    "/livez/ping",
+    "/metrics",
+    "/metrics/slis",
+    "/readyz",
+    "/readyz/etcd",
+    "/readyz/etcd-readiness",
+    "/readyz/log",
+    "/readyz/ping",
+    "/readyz/shutdown",
+];
+
+/// How the endpoints are set up.
+#[derive(Clone)]
+pub struct EndpointsConfig {
+    /// A watch without a timeout of its own lasts this long, and up to twice that
+    /// (`--min-request-timeout`).
+    pub min_request_timeout: Duration,
+    /// Ends watches when the server shuts down.
+    pub shutdown: Signal,
+    /// Judges what endpoints have to ask beyond the request itself: reviews, and updates that create.
+    pub authorizer: Arc<dyn Authorizer>,
+}
+
+/// All endpoints of the built-in kinds.
+pub struct Endpoints {
+    catalogue: Catalogue,
+    documents: Documents,
+    event_cache: Arc<EventCache>,
+    config: EndpointsConfig,
+}
+
+impl Endpoints {
+    /// Endpoints over the stores of a registry.
+    pub fn new(registry: Arc<Registry>, config: EndpointsConfig) -> Self {
+        let documents = Documents::new(&SERVER_PATHS.map(str::to_owned))
+            .expect("the documents are made of constant tables, and tests make them, too");
+        let event_cache = Arc::new(EventCache::default());
+        let catalogue = Catalogue::new(|r| registry.store(&r.group, &r.plural).cloned());
+        Endpoints { catalogue, documents, event_cache, config }
+    }
+
+    /// Answers a request. Its extensions must hold `RequestInfo`, `Authenticated` and `Authorized`.
+    ///
+    /// Dropping the future abandons a read; a write that storage has begun may still happen.
+    pub async fn call(self: Arc<Self>, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        let format = Format::of(&parts.headers, &parts.uri);
+        let extensions = &parts.extensions;
+        let (Some(info), Some(authenticated), Some(authorized)) = (
+            extensions.get::<RequestInfo>(),
+            extensions.get::<Authenticated>(),
+            extensions.get::<Authorized>(),
+        ) else {
+            return respond::status(&Status::internal("a request reached the endpoints unchecked"), format);
+        };
+        if !info.is_resource_request {
+            return Box::pin(self.non_resource(&parts, info, format, authorized)).await;
+        }
+        let warnings = Warnings::default();
+        let answer = Box::pin(self.resource(&parts, info, authenticated, authorized, body, &warnings)).await;
+        let mut response = answer.unwrap_or_else(|status| respond::status(&status, format));
+        add_warnings(&warnings, &mut response);
+        response
+    }
+
+    /// Paths of no resource.
+    async fn non_resource(
+        &self,
+        parts: &Parts,
+        info: &RequestInfo,
+        format: Format,
+        _: &Authorized,
+    ) -> Response {
+        let answer = self.documents.respond(parts).await;
+        if answer.status() != StatusCode::NOT_FOUND {
+            return answer;
+        }
+        // Of groups that are served, unknown versions are told of as unknown resources are.
+        let mut segments = info.path.split('/').skip(1);
+        let known = match (segments.next(), segments.next()) {
+            (Some("api"), Some(_)) => true,
+            (Some("apis"), Some(group)) => self.catalogue.has_group(group),
+            _ => false,
+        };
+        if known { respond::status(&Status::unknown_resource(), format) } else { answer }
+    }
+
+    async fn resource(
+        &self,
+        parts: &Parts,
+        info: &RequestInfo,
+        authenticated: &Authenticated,
+        authorized: &Authorized,
+        body: Body,
+        warnings: &Warnings,
+    ) -> Result<Response, Status> {
+        let Some(Target { served, action }) = route::find(&self.catalogue, &parts.method, info)? else {
+            return Ok(respond::page_not_found());
+        };
+        let produced = match action {
+            Action::List => route::LISTS_PRODUCE,
+            _ => negotiation::MEDIA_TYPES,
+        };
+        let mut call = Call {
+            served,
+            info,
+            parts,
+            query: Query::parse(parts.uri.query()),
+            user: authenticated.user(),
+            accepted: negotiation::Accepted {
+                media_type: negotiation::MediaType::Json,
+                pretty: false,
+                transform: None,
+            },
+            warnings,
+        };
+        let patch_type = match action {
+            Action::Patch | Action::PatchScale => Some(patch::patch_type(&call)?),
+            _ => None,
+        };
+        negotiation::check_route_accepts(&parts.headers, produced)?;
+        call.accepted = negotiation::accepted(&parts.headers, &parts.uri, Restrictions::Objects)?;
+        if let Some(text) = &served.deprecation {
+            warnings.add(text.as_str());
+        }
+        self.act(&call, action, patch_type, authorized, body).await
+    }
+
+    async fn act(
+        &self,
+        call: &Call<'_>,
+        action: Action,
+        patch_type: Option<patch::PatchType>,
+        _: &Authorized,
+        body: Body,
+    ) -> Result<Response, Status> {
+        match (action, patch_type) {
+            (Action::Get, _) => get::serve(call).await,
+            (Action::List, _) => list::serve(self, call).await,
+            (Action::Create, _) => create::serve(self, call, body).await,
+            (Action::Update, _) => update::serve(self, call, body).await,
+            (Action::Patch, Some(patch_type)) => patch::serve(self, call, patch_type, body).await,
+            (Action::Delete, _) => delete::serve(self, call, body).await,
+            (Action::DeleteCollection, _) => delete::serve_collection(self, call, body).await,
+            (Action::GetScale, _) => scale::get(call).await,
+            (Action::UpdateScale, _) => scale::update(self, call, body).await,
+            (Action::PatchScale, Some(patch_type)) => scale::patch(self, call, patch_type, body).await,
+            (Action::Bind, _) => pods::bind(self, call, body).await,
+            (Action::Review(kind), _) => reviews::serve(self, call, kind, body).await,
+            (Action::Patch | Action::PatchScale, None) => Err(Status::internal("a patch without a type")),
+            (Action::NotSupported, _) => {
+                let resource = &call.info.resource;
+                Err(match call.info.subresource.as_str() {
+                    "" => served::not_supported(resource),
+                    subresource => served::not_supported(&format!("{resource}/{subresource}")),
+                })
+            }
+        }
+    }
+
+    /// A stored resource that an endpoint of another one works with.
+    fn stored(&self, group: &str, version: &str, plural: &str) -> Result<&Arc<served::Served>, Status> {
+        match self.catalogue.find(group, version, plural) {
+            served::Lookup::Found(served) => Ok(served),
+            _ => Err(Status::unknown_resource()),
+        }
+    }
+
+    /// Admission: none yet, but that an update or patch which creates needs the right to create.
+    fn admit<'a>(&'a self, call: &'a Call<'a>) -> Admission<'a> {
+        Admission { authorizer: &*self.config.authorizer, call, inner: NoAdmission }
+    }
+}
+
+/// What the registry asks before it writes.
+struct Admission<'a> {
+    authorizer: &'a dyn Authorizer,
+    call: &'a Call<'a>,
+    inner: NoAdmission,
+}
+
+#[async_trait]
+impl Admit for Admission<'_> {
+    async fn mutate(&self, operation: Operation, object: &mut Object, old: Option<&Object>) -> Result<(), Status> {
+        self.inner.mutate(operation, object, old).await
+    }
+
+    async fn validate(
+        &self,
+        operation: Operation,
+        object: Option<&Object>,
+        old: Option<&Object>,
+    ) -> Result<(), Status> {
+        if operation == Operation::Create && matches!(self.call.info.verb.as_str(), "update" | "patch") {
+            let attributes =
+                Attributes { verb: "create", ..Attributes::of(self.call.user, self.call.info) };
+            let verdict = self.authorizer.authorize(&attributes).await.map_err(Status::internal)?;
+            if verdict.decision != Decision::Allow {
+                return Err(forbidden(&attributes, &verdict.reason));
+            }
+        }
+        self.inner.validate(operation, object, old).await
+    }
+}
+
+/// Characters of warnings that an answer carries before they are cut.
+const WARNING_TOTAL: usize = 4 * 1024;
+/// Characters of one warning where they are cut.
+const WARNING_CUT: usize = 256;
+
+/// Adds the warnings as headers: `299 - "text"`. Texts with control characters are left out; where they are
+/// long together, each is cut, and then the last ones are left out.
+fn add_warnings(warnings: &Warnings, response: &mut Response) {
+    let texts = warnings.take();
+    let total: usize = texts.iter().map(|t| t.chars().count()).sum();
+    let mut written = 0;
+    for text in texts.iter().filter(|t| !t.is_empty() && !t.chars().any(char::is_control)) {
+        if written >= WARNING_TOTAL {
+            break;
+        }
+        let cut = if total > WARNING_TOTAL { WARNING_CUT } else { usize::MAX };
+        let mut value = String::with_capacity(text.len() + 10);
+        value.push_str("299 - \"");
+        for c in text.chars().take(cut) {
+            written += 1;
+            if matches!(c, '"' | '\\') {
+                value.push('\\');
+            }
+            value.push(c);
+        }
+        value.push('"');
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+            response.headers_mut().append(http::header::WARNING, value);
+        }
+    }
+}

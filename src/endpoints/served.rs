@@ -87,7 +87,7 @@ impl Served {
         let served = (self.resource.group.as_str(), self.resource.version.as_str());
         let stored = (store.resource().group.as_str(), store.resource().version.as_str());
         let (from, to) = if to_served { (stored, served) } else { (served, stored) };
-        keelson_api::conversion::convert(object, from, to).map_err(|e| Status::internal(e.to_string()))
+        keelson_api::conversion::convert(object, from, to).map_err(Status::internal)
     }
 
     /// The subresource of this name.
@@ -157,6 +157,11 @@ impl Catalogue {
             group.insert(key, Arc::new(Served::new(resource, store(resource))));
         }
         catalogue
+    }
+
+    /// Whether a group is served.
+    pub(super) fn has_group(&self, group: &str) -> bool {
+        self.groups.contains_key(group)
     }
 
     /// Looks a resource up.

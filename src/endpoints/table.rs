@@ -114,7 +114,7 @@ fn write_columns(columns: &[printers::Column], out: &mut Vec<u8>) {
             ("\"name\":", column.name),
             (",\"type\":", column.ty),
             (",\"format\":", column.format),
-            (",\"description\":", column.description),
+            (",\"description\":", &*column.description),
         ] {
             out.extend_from_slice(key.as_bytes());
             json::encode_untyped(&Value::from(text), out);

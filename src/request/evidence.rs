@@ -41,3 +41,38 @@ impl Authorized {
         Authorized { _checked: () }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// Every line of the crate's code that makes evidence, by file.
+    fn makers(dir: &Path, what: &str, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                makers(&path, what, found);
+                continue;
+            }
+            // Tests stand at the end of a file, or in one of their own.
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+            if code.contains(what) && !path.ends_with("tests.rs") {
+                let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+                found.push(path.strip_prefix(source).unwrap().display().to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_filters_make_evidence() {
+        let check = |what: &str, allowed: &[&str]| {
+            let mut found = Vec::new();
+            makers(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), what, &mut found);
+            found.retain(|file| !allowed.contains(&file.as_str()));
+            assert!(found.is_empty(), "{what} in {found:?}");
+        };
+        check("Authenticated::new(", &["filters/authentication.rs", "filters/impersonation.rs"]);
+        check("Authorized::new(", &["filters/authorization.rs"]);
+    }
+}
