@@ -36,6 +36,10 @@ impl Harness for EmbeddedHarness {
             Embedded::open(Options::new(self.directory.path().join("data"))).await.expect("opened again");
         store.clone()
     }
+
+    fn restarts_quickly(&self) -> bool {
+        true
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

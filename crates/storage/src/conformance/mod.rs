@@ -33,6 +33,11 @@ pub trait Harness: Send + Sync {
     /// Ends the store's process, or what stands for it, and starts it again over the same data. The old store
     /// is of no more use.
     async fn restart(&self) -> Arc<dyn Storage>;
+
+    /// Whether a restart takes milliseconds, so that many can be tried.
+    fn restarts_quickly(&self) -> bool {
+        false
+    }
 }
 
 /// What a check gets.
@@ -83,7 +88,7 @@ const CHECKS: &[(&str, Check)] = checks![
     writes::revisions_rise_over_a_restart,
 ];
 
-/// Runs the suite.
+/// Runs the suite, on a runtime of several threads.
 ///
 /// # Panics
 /// Where the store breaks a promise.

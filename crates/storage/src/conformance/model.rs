@@ -1,13 +1,12 @@
 //! Random operations against a model that keeps every revision's state.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use tokio::runtime::Handle;
 
-use super::{Case, Events, bytes, seed};
+use super::{Case, Events, Harness, bytes, seed};
 use crate::{Error, Event, KeyValue, ListRange, Storage};
 
 /// What a comparison is given.
@@ -29,6 +28,9 @@ enum Step {
     Count,
     /// A watch from so many revisions back.
     Watch(usize),
+    /// Forget all before so many revisions back.
+    Compact(usize),
+    Restart,
 }
 
 const KEYS: [&str; 6] = ["a", "a/b", "aa", "b", "b/c/d", "c"];
@@ -47,6 +49,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (key, 0..4_usize, 0..12_usize).prop_map(|(start, limit, back)| Step::List(start, limit, back)),
         1 => Just(Step::Count),
         1 => (0..12_usize).prop_map(Step::Watch),
+        1 => (0..12_usize).prop_map(Step::Compact),
+        1 => Just(Step::Restart),
     ]
 }
 
@@ -55,6 +59,7 @@ struct Model {
     prefix: String,
     states: Vec<(u64, BTreeMap<String, KeyValue>)>,
     events: Vec<Event>,
+    compacted: u64,
     writes: usize,
 }
 
@@ -62,31 +67,34 @@ pub(super) async fn random_operations_match_the_model(case: Case<'_>) {
     let seed = seed("random operations");
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let (store, prefix, handle) = (Arc::clone(&case.store), case.prefix.clone(), Handle::current());
-    keelson_base::task::blocking(move || {
-        let config =
-            Config { cases: 24, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
-        let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-        let number = std::cell::Cell::new(0);
-        let outcome = runner.run(&proptest::collection::vec(step(), 1..60), |steps| {
-            number.set(number.get() + 1);
-            let prefix = format!("{prefix}{}/", number.get());
-            handle.block_on(play(&*store, prefix, &steps))
-        });
-        if let Err(failure) = outcome {
-            panic!("{failure}\n(KEELSON_SEED={seed})");
-        }
-    })
-    .await;
+    let config = Config { cases: 24, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let number = std::cell::Cell::new(0);
+    let play_one = |steps: Vec<Step>| {
+        number.set(number.get() + 1);
+        let prefix = format!("{}{}/", case.prefix, number.get());
+        Handle::current().block_on(play(case.harness, prefix, &steps))
+    };
+    let outcome =
+        tokio::task::block_in_place(|| runner.run(&proptest::collection::vec(step(), 1..60), play_one));
+    if let Err(failure) = outcome {
+        panic!("{failure}\n(KEELSON_SEED={seed})");
+    }
 }
 
-async fn play(store: &dyn Storage, prefix: String, steps: &[Step]) -> Result<(), TestCaseError> {
+async fn play(harness: &dyn Harness, prefix: String, steps: &[Step]) -> Result<(), TestCaseError> {
+    let mut store = harness.store().await;
     let start = store.current_revision().await.expect("a revision");
-    let mut model = Model { prefix, states: vec![(start, BTreeMap::new())], events: Vec::new(), writes: 0 };
+    let states = vec![(start, BTreeMap::new())];
+    let mut model = Model { prefix, states, events: Vec::new(), compacted: 0, writes: 0 };
     for step in steps {
-        model.step(store, step).await?;
+        if !matches!(step, Step::Restart) {
+            model.step(&*store, step).await?;
+        } else if harness.restarts_quickly() {
+            store = harness.restart().await;
+        }
     }
-    model.watch(store, 0).await
+    model.everything(&*store).await
 }
 
 impl Model {
@@ -166,6 +174,12 @@ impl Model {
                 prop_assert_eq!(store.count(&self.prefix).await.expect("a count"), self.now().len() as u64);
             }
             Step::Watch(back) => self.watch(store, self.states.len().saturating_sub(back + 1)).await?,
+            Step::Compact(back) => {
+                let revision = self.back(*back).0;
+                store.compact(revision).await.expect("compacted");
+                self.compacted = self.compacted.max(revision);
+            }
+            Step::Restart => {}
         }
         Ok(())
     }
@@ -204,7 +218,14 @@ impl Model {
         let start = self.key(start);
         let range =
             ListRange { prefix: self.prefix.clone(), start: start.clone(), limit, revision: *revision };
-        let page = store.list(&range).await.expect("a page");
+        let page = match store.list(&range).await {
+            Err(Error::Compacted { .. }) => {
+                prop_assert!(*revision < self.compacted, "{revision} is not compacted");
+                return Ok(());
+            }
+            page => page.expect("a page"),
+        };
+        prop_assert!(*revision >= self.compacted, "{revision} is compacted");
         let all: Vec<KeyValue> = state.range(start..).map(|(_, state)| state.clone()).collect();
         let shown = if limit == 0 { all.len() } else { limit.min(all.len()) };
         prop_assert_eq!(&page.items, &all[..shown]);
@@ -216,9 +237,32 @@ impl Model {
     /// A watch from a state on shows every event since.
     async fn watch(&self, store: &dyn Storage, state: usize) -> Result<(), TestCaseError> {
         let (after, _) = self.states[state];
-        let mut events = Events { watch: store.watch(&self.prefix, after).await.expect("a watch") };
-        for expected in &self.events[state..] {
-            prop_assert_eq!(&events.event().await, expected);
+        let events = store.watch(&self.prefix, after).await.map(|watch| Events { watch });
+        if after >= self.compacted {
+            let mut events = events.expect("a watch");
+            for expected in &self.events[state..] {
+                prop_assert_eq!(&events.event().await, expected);
+            }
+        } else if after + 1 < self.compacted {
+            // etcd still has the event of the compacted revision itself.
+            let refused = match events {
+                Ok(mut events) => events.item().await,
+                Err(failure) => Err(failure),
+            };
+            prop_assert!(matches!(refused, Err(Error::Compacted { .. })), "{:?}", refused);
+        }
+        Ok(())
+    }
+
+    /// Every revision that can be read, and all that happened.
+    async fn everything(&self, store: &dyn Storage) -> Result<(), TestCaseError> {
+        for back in 0..self.states.len() {
+            self.list(store, 0, 0, back).await?;
+        }
+        for state in 0..self.states.len() {
+            if state == 0 || self.states[state].0 >= self.compacted {
+                self.watch(store, state).await?;
+            }
         }
         Ok(())
     }

@@ -155,7 +155,10 @@ impl Inbox {
         if self.is_closed() {
             return Err(closed());
         }
-        queue.push(command);
+        // Who asks for progress does not wait, so that alone could fill the queue; one asking is enough.
+        if !(matches!(command, Command::Progress) && matches!(queue.last(), Some(Command::Progress))) {
+            queue.push(command);
+        }
         self.arrived.notify_one();
         Ok(())
     }
@@ -242,6 +245,7 @@ impl Committer {
     /// Works until the inbox is closed and empty.
     pub(super) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
+        let _ended = Ended(Arc::clone(&shared));
         while let Some(commands) = shared.inbox.take(self.wake()) {
             let idle = commands.is_empty();
             let mut writes = Vec::new();
@@ -614,6 +618,16 @@ impl Committer {
         for revision in removals.into_iter().rev() {
             self.garbage.push_front(revision);
         }
+    }
+}
+
+/// Closes the inbox however the thread ends, so that nobody waits for an answer that does not come.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.inbox.close();
+        self.0.inbox.queue.lock().clear();
     }
 }
 

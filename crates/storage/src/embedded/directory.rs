@@ -59,6 +59,9 @@ impl Directory {
             }
             Err(failure) if failure.kind() == io::ErrorKind::NotFound => {
                 DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
+                if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                    File::open(parent).and_then(|parent| parent.sync_all()).map_err(io)?;
+                }
             }
             Err(failure) => return Err(io(failure)),
         }
