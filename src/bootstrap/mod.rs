@@ -1,1 +1,104 @@
-//! What a fresh cluster holds before its first client comes: namespaces and the `kubernetes` service.
+//! What a fresh cluster holds: namespaces, priority classes, the service range, and the service `kubernetes`
+//! with the addresses of the servers behind it.
+//!
+//! Everything is created where it is absent and left alone where it is not, so that servers may start at the
+//! same time, and start again. Roles and flow schemas are not among it yet.
+
+mod kubernetes_service;
+mod objects;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use keelson_apimachinery::Status;
+use keelson_apimachinery::meta::Object;
+use keelson_base::clock;
+
+pub use kubernetes_service::{Endpoint, KubernetesService};
+
+use crate::registry::{NoAdmission, Registry, Store, Warnings, WriteContext, server_user};
+use crate::request::UserInfo;
+
+/// How long storage may fail before a start does.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why a cluster can't be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("can't create {what}: {status}")]
+pub struct BootstrapError {
+    /// The object, as `resource/name`.
+    pub what: String,
+    /// What the registry said.
+    pub status: Status,
+}
+
+/// Creates what is absent; where storage fails, tries again for half a minute. The service `kubernetes` has no
+/// addresses yet: [`KubernetesService`] adds them when the server is ready.
+///
+/// # Errors
+/// The first object that can't be created.
+pub async fn create_missing(registry: &Registry, endpoint: &Endpoint) -> Result<(), BootstrapError> {
+    let deadline = clock::monotonic() + PATIENCE;
+    loop {
+        match create_all(registry, endpoint).await {
+            Err(error) if error.status.code() >= 500 && clock::monotonic() < deadline => {
+                tracing::warn!(%error, "the cluster can't be set up yet");
+                clock::sleep(Duration::from_secs(1)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn create_all(registry: &Registry, endpoint: &Endpoint) -> Result<(), BootstrapError> {
+    // Objects in namespaces come after those.
+    let first = objects::cluster_wide(registry);
+    try_join_all(first.into_iter().map(|new| create(registry, new))).await?;
+    let service_range = objects::mark_service_range_ready(registry);
+    let service = create(registry, objects::kubernetes_service(registry, endpoint));
+    futures::future::try_join(service_range, service).await?;
+    Ok(())
+}
+
+/// An object that is to be there.
+struct New {
+    group: &'static str,
+    plural: &'static str,
+    namespace: Option<&'static str>,
+    object: Object,
+}
+
+async fn create(registry: &Registry, new: New) -> Result<(), BootstrapError> {
+    let what = || format!("{}/{}", new.plural, new.object.name());
+    let failed = |status| BootstrapError { what: what(), status };
+    let store = store(registry, new.group, new.plural).map_err(failed)?;
+    match store.get(new.namespace, new.object.name()).await {
+        Ok(_) => return Ok(()),
+        Err(status) if status.code() == 404 => {}
+        Err(status) => return Err(failed(status)),
+    }
+    let (user, warnings) = (server_user(), Warnings::default());
+    let context = context(&user, &warnings, new.namespace);
+    match store.create(&context, new.object.clone(), &NoAdmission).await {
+        Err(status) if status.reason() != "AlreadyExists" => Err(failed(status)),
+        _ => Ok(()),
+    }
+}
+
+fn store<'a>(registry: &'a Registry, group: &str, plural: &str) -> Result<&'a std::sync::Arc<Store>, Status> {
+    registry.store(group, plural).ok_or_else(|| Status::internal(format!("there are no {plural}")))
+}
+
+fn context<'a>(user: &'a UserInfo, warnings: &'a Warnings, namespace: Option<&'a str>) -> WriteContext<'a> {
+    WriteContext {
+        namespace,
+        user,
+        subresource: "",
+        dry_run: false,
+        field_manager: "kube-apiserver",
+        create_missing: true,
+        warnings,
+    }
+}

@@ -13,6 +13,7 @@
 mod errors;
 mod keys;
 pub mod kinds;
+mod master_leases;
 mod namespace_guard;
 pub mod options;
 mod paging;
@@ -25,7 +26,9 @@ mod validation;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use kinds::core::service::server_user;
 pub use kinds::core::service::{Cidr, PortRange, ServiceNetwork};
+pub use master_leases::MasterLeases;
 pub use namespace_guard::{NamespaceGuard, StoredNamespaces};
 pub use options::{
     Admit, Change, DeleteOptions, Deleted, ListOptions, Listing, NoAdmission, Operation, Warnings,

@@ -28,6 +28,7 @@ use super::errors::About;
 use super::keys::Keys;
 use super::kinds;
 use super::kinds::core::service::ServiceNetwork;
+use super::master_leases::MasterLeases;
 use super::namespace_guard::{NamespaceGuard, StoredNamespaces};
 use super::selection::{FieldRules, Selection};
 use super::strategy::{Behaviour, FieldLabels, NEW_EVENT_FIELDS, Plain, Strategy};
@@ -128,6 +129,11 @@ impl Registry {
     /// The store of a resource; `None` where there is no such resource, or it stores nothing.
     pub fn store(&self, group: &str, plural: &str) -> Option<&Arc<Store>> {
         self.stores.get(group)?.get(plural)
+    }
+
+    /// Which servers are there; `None` where there are no Endpoints.
+    pub fn master_leases(&self) -> Option<MasterLeases> {
+        MasterLeases::new(self.storage())
     }
 
     /// The storage below the stores.

@@ -205,6 +205,21 @@ async fn services_hold_an_address_from_birth_to_death() {
 }
 
 #[tokio::test]
+async fn an_address_that_a_dead_server_took_is_still_the_services() {
+    let cluster = Cluster::new().await;
+    let left = r#"{"metadata":{"name":"10.0.0.7"},"spec":{"parentRef":{"resource":"services","namespace":"ns","name":"a"}}}"#;
+    cluster.create("networking.k8s.io/ipaddresses", "", left).await.unwrap();
+    let wanted = r#"{"clusterIP":"10.0.0.7"}"#;
+    let status = cluster.create("services", "ns", &service("b", wanted)).await.unwrap_err();
+    assert!(status.message().contains("provided IP is already allocated"), "{status}");
+    cluster.create("services", "ns", &service("a", wanted)).await.unwrap();
+    // Whoever is late with the same service leaves its address alone.
+    cluster.create("services", "ns", &service("a", wanted)).await.unwrap_err();
+    assert_eq!(addresses(&cluster).await, ["10.0.0.7"]);
+    cluster.close().await;
+}
+
+#[tokio::test]
 async fn addresses_follow_the_type() {
     let cluster = Cluster::new().await;
     for (name, spec) in

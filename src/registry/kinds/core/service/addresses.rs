@@ -47,16 +47,33 @@ impl Addresses {
         Addresses { store }
     }
 
-    /// Takes this address for a service.
+    /// Takes this address for a service. One that the service has already, as a server died before it wrote
+    /// the service, or as another one is about to, is the service's still.
     pub(super) async fn take(&self, address: IpAddr, namespace: &str, name: &str) -> Result<(), Refusal> {
         let (user, warnings) = (server_user(), Warnings::default());
         let context = context(&user, &warnings);
         let object = ip_address(address, namespace, name);
         match self.store.create(&context, object, &NoAdmission).await {
             Ok(_) => Ok(()),
-            Err(status) if status.reason() == "AlreadyExists" => Err(Refusal::Taken),
+            Err(status) if status.reason() == "AlreadyExists" => {
+                let parent = self.parent(address).await.map_err(Refusal::Failed)?;
+                let own = parent.is_some_and(|(space, service)| space == namespace && service == name);
+                if own { Ok(()) } else { Err(Refusal::Taken) }
+            }
             Err(status) => Err(Refusal::Failed(status)),
         }
+    }
+
+    /// Namespace and name of the service that has an address.
+    async fn parent(&self, address: IpAddr) -> Result<Option<(String, String)>, Status> {
+        let stored = match self.store.get(None, &address.to_string()).await {
+            Ok(stored) => stored,
+            Err(status) if status.code() == 404 => return Ok(None),
+            Err(status) => return Err(status),
+        };
+        let object = stored.decode(self.store.resource().type_id)?;
+        let text = |key| object.str_at(&["spec", "parentRef", key]).to_owned();
+        Ok((text("resource") == "services").then(|| (text("namespace"), text("name"))))
     }
 
     /// Takes a free address of a range for a service: of the upper part while that has some, as the lower one
@@ -124,7 +141,7 @@ fn context<'a>(user: &'a UserInfo, warnings: &'a Warnings) -> WriteContext<'a> {
 }
 
 /// The object that says that a service has an address.
-pub(crate) fn ip_address(address: IpAddr, namespace: &str, name: &str) -> Object {
+fn ip_address(address: IpAddr, namespace: &str, name: &str) -> Object {
     let map = |members: &[(&'static str, &str)]| -> Map {
         members.iter().map(|(key, text)| (Text::const_new(key), Value::from(*text))).collect()
     };

@@ -16,7 +16,7 @@ use keelson_apimachinery::field::{ErrorType, FieldError, Path, quote};
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Map, Status, Value};
 
-pub(crate) use addresses::{ip_address, server_user};
+pub(crate) use addresses::server_user;
 pub use network::{Cidr, PortRange, ServiceNetwork};
 
 use self::addresses::{Addresses, Refusal};
@@ -63,7 +63,7 @@ impl Services {
         let mut taken = Claims::default();
         let done = self.take_into(service, held, dry_run, &mut taken).await;
         if let Err(status) = done {
-            self.give_back(&taken).await;
+            self.undo(service.namespace(), service.name(), taken).await;
             return Err(status);
         }
         Ok(taken)
@@ -200,6 +200,26 @@ impl Services {
         Ok(ports)
     }
 
+    /// Gives back what was taken for a write that failed, but for the addresses that the service has all the
+    /// same: another server may have written it with them.
+    async fn undo(&self, namespace: &str, name: &str, mut taken: Claims) {
+        if !taken.addresses.is_empty() {
+            let current = self.services.get(Some(namespace), name).await;
+            match current.and_then(|stored| stored.decode(self.services.resource().type_id)) {
+                Ok(service) => {
+                    let kept = claims(&service).addresses;
+                    taken.addresses.retain(|address| !kept.contains(address));
+                }
+                Err(status) if status.code() == 404 => {}
+                Err(status) => {
+                    tracing::error!(service = name, error = %status, "addresses can't be released");
+                    taken.addresses.clear();
+                }
+            }
+        }
+        self.give_back(&taken).await;
+    }
+
     async fn give_back(&self, claims: &Claims) {
         for address in &claims.addresses {
             self.addresses.give_back(*address).await;
@@ -216,7 +236,7 @@ impl Services {
         }
     }
 
-    fn hold(&self, taken: Claims, old: Claims) -> Option<Box<dyn Hold>> {
+    fn hold(&self, service: &Object, taken: Claims, old: Claims) -> Option<Box<dyn Hold>> {
         if taken == Claims::default() && old == Claims::default() {
             return None;
         }
@@ -227,12 +247,15 @@ impl Services {
             services: Arc::clone(&self.services),
             endpoints: Arc::clone(&self.endpoints),
         };
-        Some(Box::new(Held { services, taken, no_longer_needed: old }))
+        let (namespace, name) = (service.namespace().to_owned(), service.name().to_owned());
+        Some(Box::new(Held { services, namespace, name, taken, no_longer_needed: old }))
     }
 }
 
 struct Held {
     services: Services,
+    namespace: String,
+    name: String,
     taken: Claims,
     no_longer_needed: Claims,
 }
@@ -244,7 +267,7 @@ impl Hold for Held {
     }
 
     async fn release(self: Box<Self>) {
-        self.services.give_back(&self.taken).await;
+        self.services.undo(&self.namespace, &self.name, self.taken).await;
     }
 }
 
@@ -257,7 +280,7 @@ impl Hooks for Services {
     ) -> Result<Option<Box<dyn Hold>>, Status> {
         normalize_cluster_ips(service, None);
         let taken = self.take(service, &Claims::default(), context.dry_run).await?;
-        Ok(self.hold(taken, Claims::default()))
+        Ok(self.hold(service, taken, Claims::default()))
     }
 
     async fn begin_update(
@@ -279,7 +302,7 @@ impl Hooks for Services {
             addresses: held.addresses.difference(&now.addresses).copied().collect(),
             ports: held.ports.difference(&now.ports).copied().collect(),
         };
-        Ok(self.hold(taken, gone))
+        Ok(self.hold(service, taken, gone))
     }
 
     async fn after_delete(&self, service: &Object) {
