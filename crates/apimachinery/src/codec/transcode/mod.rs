@@ -1,6 +1,7 @@
-//! Protobuf to JSON, JSON to protobuf, and protobuf with another `resourceVersion`: bytes to bytes.
+//! From one encoding to another: protobuf to JSON, protobuf with another `resourceVersion`, JSON to protobuf.
 //!
-//! What GET, LIST and WATCH send is made here from what is stored, without a tree in between.
+//! What GET, LIST and WATCH send is made here from what is stored, bytes to bytes, without a tree in between.
+//! Only the way from JSON goes through the tree: every write needs that for defaults, admission and validation.
 
 mod from_json;
 mod splice;
