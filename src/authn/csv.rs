@@ -93,7 +93,10 @@ impl Reader<'_> {
             if let Some(rest) = self.rest.strip_prefix('"') {
                 field.push('"');
                 self.rest = rest;
-            } else if self.rest.is_empty() || self.rest.starts_with([',', '\n']) || self.rest.starts_with("\r\n") {
+            } else if self.rest.is_empty()
+                || self.rest.starts_with([',', '\n'])
+                || self.rest.starts_with("\r\n")
+            {
                 return Ok(field);
             } else if self.rest == "\r" {
                 self.rest = "";
@@ -115,7 +118,8 @@ mod tests {
 
     #[test]
     fn records_are_read_as_go_reads_them() {
-        let check = |text: &str, wanted: &[&[&str]]| assert_eq!(records(text).expect(text), wanted, "{text:?}");
+        let check =
+            |text: &str, wanted: &[&[&str]]| assert_eq!(records(text).expect(text), wanted, "{text:?}");
         check("", &[]);
         check("\n\r\n", &[]);
         check("a,b,c", &[&["a", "b", "c"]]);
@@ -129,7 +133,8 @@ mod tests {
 
     #[test]
     fn broken_quotes_are_errors_with_their_line() {
-        let check = |text: &str, line: usize| assert_eq!(records(text).expect_err(text).line, line, "{text:?}");
+        let check =
+            |text: &str, line: usize| assert_eq!(records(text).expect_err(text).line, line, "{text:?}");
         check("a,b\"c", 1);
         check("ok\n\"a\"b,c", 2);
         check("ok\n\n\"a", 3);

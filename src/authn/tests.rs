@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair,
 };
 use rustls_pki_types::CertificateDer;
 
@@ -48,7 +49,11 @@ fn authenticator(authorities: &str, anonymous: bool) -> Authenticator {
 }
 
 /// `name uid groups…`, or why the credentials are refused.
-fn outcome(authenticator: &Authenticator, certificate: Option<&ClientCertificate>, header: Option<&str>) -> String {
+fn outcome(
+    authenticator: &Authenticator,
+    certificate: Option<&ClientCertificate>,
+    header: Option<&str>,
+) -> String {
     match authenticator.authenticate(Credentials { certificate, authorization: header }).user {
         Ok(user) => {
             let uid = if user.uid.is_empty() { "-" } else { &user.uid };
@@ -121,7 +126,8 @@ fn the_first_credential_that_is_believed_counts() {
 fn extra_spaces_are_warned_of() {
     let (_, pem) = authority("ours");
     let authenticator = authenticator(&pem, true);
-    let ask = |header| authenticator.authenticate(Credentials { certificate: None, authorization: Some(header) });
+    let ask =
+        |header| authenticator.authenticate(Credentials { certificate: None, authorization: Some(header) });
     assert_eq!(ask("Bearer  secret").warning, Some(bearer::EXTRA_SPACE_WARNING));
     assert!(ask("Bearer  secret").user.is_ok_and(|user| is_anonymous(&user)));
     assert_eq!(ask("Bearer secret").warning, None);

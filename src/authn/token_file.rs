@@ -30,9 +30,7 @@ pub enum TokenFileError {
     #[error(transparent)]
     Syntax(#[from] csv::CsvError),
     /// A line has too few fields.
-    #[error(
-        "token file '{file}' must have at least 3 columns (token, user name, user uid), found {columns}"
-    )]
+    #[error("token file '{file}' must have at least 3 columns (token, user name, user uid), found {columns}")]
     Columns {
         /// The file.
         file: String,

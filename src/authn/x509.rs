@@ -141,7 +141,8 @@ impl ClientCertificate {
 fn user_in(certificate: &CertificateDer<'_>) -> Result<Option<UserInfo>, String> {
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|e| e.to_string())?;
     let subject = parsed.subject();
-    let Some(name) = subject.iter_common_name().filter_map(|n| n.as_str().ok()).last().filter(|n| !n.is_empty())
+    let Some(name) =
+        subject.iter_common_name().filter_map(|n| n.as_str().ok()).last().filter(|n| !n.is_empty())
     else {
         return Ok(None);
     };

@@ -87,6 +87,7 @@ async fn the_first_decision_counts_and_reasons_are_kept() {
     use Decision::{Allow, Deny, NoOpinion};
     check(vec![says(NoOpinion, "a"), says(Deny, "b"), says(Allow, "")], says(Deny, "b")).await;
     check(vec![fails("x"), says(Allow, "")], says(Allow, "")).await;
-    check(vec![says(NoOpinion, "a"), says(NoOpinion, ""), says(NoOpinion, "b")], says(NoOpinion, "a\nb")).await;
+    check(vec![says(NoOpinion, "a"), says(NoOpinion, ""), says(NoOpinion, "b")], says(NoOpinion, "a\nb"))
+        .await;
     check(vec![fails("x"), says(NoOpinion, "a"), fails("y")], fails("[x, y]")).await;
 }

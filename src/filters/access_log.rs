@@ -98,7 +98,8 @@ impl Watcher for Line {
         let agent = self.agent.as_ref().and_then(|a| a.to_str().ok()).unwrap_or_default();
         let peer = self.peer.as_ref().map(|p| p.peer().to_string()).unwrap_or_default();
         let id = self.audit_id.as_ref().map_or("", AuditId::as_str);
-        let (verb, path, query, code) = (self.verb.as_str(), self.path.as_str(), self.query.as_str(), self.code);
+        let (verb, path, query, code) =
+            (self.verb.as_str(), self.path.as_str(), self.query.as_str(), self.code);
         let method = self.method.as_str();
         macro_rules! line {
             ($level:ident) => {

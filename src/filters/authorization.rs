@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 use http::StatusCode;
-use http::request::Parts;
 use http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
 use tower::{Layer, Service};
 use tracing::{debug, error};
 

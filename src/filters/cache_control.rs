@@ -21,4 +21,3 @@ fn with_cache_control(mut response: Response) -> Response {
     response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache, private"));
     response
 }
-

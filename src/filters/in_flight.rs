@@ -84,7 +84,8 @@ where
             },
             _ => None,
         };
-        let counted: (Option<OwnedSemaphorePermit>, _) = (permit, self.layer.metrics.in_flight(about.is_mutating));
+        let counted: (Option<OwnedSemaphorePermit>, _) =
+            (permit, self.layer.metrics.in_flight(about.is_mutating));
         let answer = self.inner.call(request);
         Either::Right(Box::pin(async move { Ok(holding(answer.await?, counted)) }))
     }

@@ -16,8 +16,7 @@ pub(super) fn labels_of(info: &RequestInfo, uri: &Uri) -> RequestLabels {
         labels.subresource = PATHS.iter().find(|path| **path == info.path).copied().unwrap_or_default();
         return labels;
     }
-    let Some(resource) =
-        keelson_api::facts::resource(&info.api_group, &info.api_version, &info.resource)
+    let Some(resource) = keelson_api::facts::resource(&info.api_group, &info.api_version, &info.resource)
     else {
         return labels;
     };
@@ -52,8 +51,21 @@ fn verb(info: &RequestInfo) -> &'static str {
 
 fn subresource(info: &RequestInfo) -> &'static str {
     const KNOWN: [&str; 15] = [
-        "approval", "attach", "binding", "ephemeralcontainers", "eviction", "exec", "finalize", "log", "portforward",
-        "proxy", "resize", "scale", "status", "token", "",
+        "approval",
+        "attach",
+        "binding",
+        "ephemeralcontainers",
+        "eviction",
+        "exec",
+        "finalize",
+        "log",
+        "portforward",
+        "proxy",
+        "resize",
+        "scale",
+        "status",
+        "token",
+        "",
     ];
     KNOWN.iter().find(|known| **known == info.subresource).copied().unwrap_or_default()
 }

@@ -50,7 +50,8 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let About { labels, received, is_long_running, .. } = About::of(&request);
         let long_running = is_long_running.then(|| self.metrics.long_running(&labels));
-        let measure = Measure { metrics: self.metrics.clone(), labels, received, code: 0, _long_running: long_running };
+        let measure =
+            Measure { metrics: self.metrics.clone(), labels, received, code: 0, _long_running: long_running };
         ResponseFuture { inner: self.inner.call(request), measure: Some(measure) }
     }
 }

@@ -71,7 +71,8 @@ where
             Ok(wanted) => wanted.map_or(self.layer.limit, |w| w.min(self.layer.limit)),
             Err(why) => {
                 let format = respond::Format::of(request.headers(), request.uri());
-                let status = Status::bad_request(format!("invalid timeout specified in the request URL - {why}"));
+                let status =
+                    Status::bad_request(format!("invalid timeout specified in the request URL - {why}"));
                 return Either::Left(Either::Left(ready(Ok(respond::status(&status, format)))));
             }
         };

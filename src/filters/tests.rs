@@ -147,7 +147,10 @@ async fn requests_have_a_deadline_and_may_ask_for_less() {
         let response = send(&bench, line, "root").await;
         assert_eq!((response.status().as_u16(), clock::monotonic() - start), (504, wanted), "{line}");
         let body = text(response).await;
-        assert!(body.contains(r#""message":"Timeout: request did not complete within the allotted timeout""#), "{body}");
+        assert!(
+            body.contains(r#""message":"Timeout: request did not complete within the allotted timeout""#),
+            "{body}"
+        );
     };
     check("GET /api/v1/nodes/wait", Duration::from_secs(60)).await;
     check("GET /api/v1/nodes/wait?timeout=5s", Duration::from_secs(5)).await;
@@ -193,9 +196,16 @@ async fn requests_past_the_limit_are_told_to_come_back() {
     assert_eq!(bench.in_flight.len(), 1);
 
     let refused = send(&bench, "GET /api/v1/pods", "alice").await;
-    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (429, &"1".parse().expect("a header")));
+    assert_eq!(
+        (refused.status().as_u16(), &refused.headers()["retry-after"]),
+        (429, &"1".parse().expect("a header"))
+    );
     assert_eq!(text(refused).await, "Too many requests, please try again later.\n");
-    assert_eq!(send(&bench, "POST /api/v1/pods", "alice").await.status(), 200, "writes have a limit of their own");
+    assert_eq!(
+        send(&bench, "POST /api/v1/pods", "alice").await.status(),
+        200,
+        "writes have a limit of their own"
+    );
     assert_eq!(send(&bench, "GET /api/v1/pods?watch=1", "alice").await.status(), 200, "watches don't count");
     assert_eq!(send(&bench, "GET /api/v1/pods", "root").await.status(), 200, "nor do masters");
 

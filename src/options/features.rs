@@ -1,51 +1,66 @@
 //! Flags about what the API serves.
 
+use std::time::Duration;
+
 use super::{Errors, value};
-use crate::server::config::Cidr;
+use crate::registry::{PortRange, ServiceNetwork};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Features")]
 pub(super) struct Features {
+    /// How long events are kept [default: 1h0m0s].
+    #[arg(long, value_name = "DURATION")]
+    event_ttl: Option<String>,
     /// Where the addresses of services come from: one range, or an IPv4 and an IPv6 one parted by a comma
     /// [default: 10.0.0.0/24].
     #[arg(long, value_name = "CIDR,…")]
     service_cluster_ip_range: Vec<String>,
+    /// Where the node ports of services come from, both ends included [default: 30000-32767].
+    #[arg(long, value_name = "FIRST-LAST")]
+    service_node_port_range: Option<String>,
+}
+
+/// The values of the group.
+pub(super) struct Values {
+    pub(super) services: ServiceNetwork,
+    pub(super) event_ttl: Duration,
 }
 
 impl Features {
-    pub(super) fn read(&self, errors: &mut Errors) -> Vec<Cidr> {
-        const FLAG: &str = "--service-cluster-ip-range";
-        /// No more addresses than this many bits tell apart: what is allocated is kept in one bitmap.
-        const HOST_BITS: u8 = 20;
-        let mut given = value::list(&self.service_cluster_ip_range);
-        if given.is_empty() {
-            given.push("10.0.0.0/24".to_owned());
+    pub(super) fn read(&self, errors: &mut Errors) -> Values {
+        let default = ServiceNetwork::default();
+        let ranges = match value::list(&self.service_cluster_ip_range) {
+            given if given.is_empty() => None,
+            given => Some(given.join(",")),
+        };
+        let parsed = ServiceNetwork::parse_cidrs;
+        let cidrs = errors.value("--service-cluster-ip-range", ranges.as_ref(), parsed, default.cidrs);
+        let given = self.service_node_port_range.as_ref();
+        let node_ports = errors.value("--service-node-port-range", given, port_range, default.node_ports);
+        let hour = Duration::from_secs(3600);
+        Values {
+            services: ServiceNetwork { cidrs, node_ports },
+            event_ttl: errors.value("--event-ttl", self.event_ttl.as_ref(), value::duration, hour),
         }
-        if given.len() > 2 {
-            errors.note(FLAG, "must not contain more than two entries");
-        }
-        let mut ranges = Vec::new();
-        for text in &given {
-            let Some(range) = Cidr::parse(text.trim()) else {
-                errors.note(FLAG, format!("invalid value {text:?}: not a range of addresses"));
-                continue;
-            };
-            if range.host_bits() > HOST_BITS {
-                let bits = range.host_bits() + range.prefix;
-                errors.note(
-                    FLAG,
-                    format!("{text} is too large; for {bits}-bit addresses, the mask must be >= {}", bits - HOST_BITS),
-                );
-            } else if range.host_bits() < 3 {
-                errors.note(FLAG, format!("{text} is too small; it must hold at least 8 addresses"));
-            }
-            ranges.push(range);
-        }
-        if let [first, second] = ranges.as_slice()
-            && first.network.is_ipv4() == second.network.is_ipv4()
-        {
-            errors.note(FLAG, "the two ranges must be of different IP families");
-        }
-        ranges
     }
+}
+
+/// `FIRST-LAST`, `FIRST+COUNT` or one port.
+fn port_range(text: &str) -> Result<PortRange, String> {
+    let wrong = || format!("invalid value {text:?}: not a range of ports, such as 30000-32767");
+    let port = |text: &str| text.parse::<u16>().map_err(|_| wrong());
+    let text = text.trim();
+    let (first, last) = if let Some((first, last)) = text.split_once('-') {
+        (port(first)?, port(last)?)
+    } else if let Some((first, more)) = text.split_once('+') {
+        let first = port(first)?;
+        (first, first.checked_add(port(more)?).ok_or_else(wrong)?)
+    } else {
+        (port(text)?, port(text)?)
+    };
+    // Port 0 would stand for none.
+    if first == 0 || last < first {
+        return Err(wrong());
+    }
+    Ok(PortRange { first, last })
 }

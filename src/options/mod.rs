@@ -134,6 +134,7 @@ impl Flags {
     fn read(&self, environment: &Environment, errors: &mut Errors) -> Config {
         let data_dir = self.storage.read(environment, errors);
         let generic = self.generic.read(errors);
+        let features = self.features.read(errors);
         Config {
             serving: self.secure_serving.read(generic.advertise_address, &data_dir, errors),
             data_dir,
@@ -141,7 +142,8 @@ impl Flags {
             authentication: self.authentication.read(errors),
             authorization: self.authorization.read(errors),
             limits: generic.limits,
-            service_cluster_ip_ranges: self.features.read(errors),
+            services: features.services,
+            event_ttl: features.event_ttl,
             shutdown_delay: generic.shutdown_delay,
             logging: self.logs.read(errors),
         }

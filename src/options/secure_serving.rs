@@ -46,10 +46,16 @@ pub(super) struct SecureServing {
 }
 
 impl SecureServing {
-    pub(super) fn read(&self, advertise_address: Option<IpAddr>, data_dir: &Path, errors: &mut Errors) -> Serving {
+    pub(super) fn read(
+        &self,
+        advertise_address: Option<IpAddr>,
+        data_dir: &Path,
+        errors: &mut Errors,
+    ) -> Serving {
         let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        let bind_address =
-            errors.optional("--bind-address", self.bind_address.as_ref(), value::address).unwrap_or(everywhere);
+        let bind_address = errors
+            .optional("--bind-address", self.bind_address.as_ref(), value::address)
+            .unwrap_or(everywhere);
         let port = errors.value("--secure-port", self.secure_port.as_ref(), port, 6443);
         let streams = errors.value(
             "--http2-max-streams-per-connection",
@@ -57,7 +63,8 @@ impl SecureServing {
             |t| value::count(t, i32::MAX as u32),
             0,
         );
-        let tls12 = errors.optional("--tls-min-version", self.tls_min_version.as_ref(), speaks_tls12).unwrap_or(true);
+        let tls12 =
+            errors.optional("--tls-min-version", self.tls_min_version.as_ref(), speaks_tls12).unwrap_or(true);
         Serving {
             bind_address,
             port,

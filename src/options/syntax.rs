@@ -49,7 +49,7 @@ pub(super) fn matches(command: &Command, arguments: Vec<OsString>, errors: &mut 
                 let name = text(&error, ContextKind::InvalidArg);
                 let flag = name.split([' ', '=', '[']).next().unwrap_or(&name);
                 errors.note(flag, "needs a value");
-                let Some(at) = arguments.iter().rposition(|a| a.to_string_lossy() == flag) else { return None };
+                let at = arguments.iter().rposition(|a| a.to_string_lossy() == flag)?;
                 arguments.remove(at);
             }
             _ => {

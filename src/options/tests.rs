@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::authz;
+use crate::registry::ServiceNetwork;
 use crate::server::config::{CertificateFiles, Config, Storage};
 use crate::telemetry::Format;
 
@@ -38,7 +39,9 @@ fn defaults_are_upstreams_but_for_the_store() {
     let config = config(&[]);
     assert_eq!(config.serving.bind_address, "0.0.0.0".parse::<IpAddr>().expect("an address"));
     assert_eq!((config.serving.port, config.serving.http2_max_streams), (6443, 100));
-    assert!(config.serving.tls12 && config.serving.certificate.is_none() && !config.serving.permit_port_sharing);
+    assert!(
+        config.serving.tls12 && config.serving.certificate.is_none() && !config.serving.permit_port_sharing
+    );
     assert_eq!(config.serving.cipher_suites.len(), 9);
     assert_eq!(config.storage, Storage::Embedded);
     assert_eq!(config.data_dir, Path::new("/home/me/.local/share/keelson"));
@@ -49,7 +52,8 @@ fn defaults_are_upstreams_but_for_the_store() {
     assert_eq!(config.shutdown_delay, Duration::ZERO);
     assert_eq!(config.authorization, authz::Mode::PrivilegedOnly);
     assert!(config.authentication.anonymous);
-    assert_eq!(config.service_cluster_ip_ranges[0].to_string(), "10.0.0.0/24");
+    assert_eq!(config.services, ServiceNetwork::default());
+    assert_eq!(config.event_ttl, Duration::from_secs(3600));
     assert_eq!((config.logging.format, config.logging.verbosity), (Format::Text, 0));
 }
 
@@ -72,7 +76,8 @@ fn values_are_written_as_go_takes_them() {
         Storage::Etcd(etcd) => etcd,
         Storage::Embedded => panic!("{arguments:?}: not etcd"),
     };
-    let servers = ["--etcd-servers=http://a:1,https://b:2", "--etcd-servers", "http://c:3", "--etcd-prefix=x/"];
+    let servers =
+        ["--etcd-servers=http://a:1,https://b:2", "--etcd-servers", "http://c:3", "--etcd-prefix=x/"];
     assert_eq!(etcd(&servers).servers, ["http://a:1", "https://b:2", "http://c:3"]);
     assert_eq!((etcd(&servers).prefix.as_str(), etcd(&servers[..1]).prefix.as_str()), ("/x", "/registry"));
     assert_eq!(config(&["--request-timeout=1m30s"]).limits.request_timeout, Duration::from_secs(90));
@@ -81,13 +86,19 @@ fn values_are_written_as_go_takes_them() {
     }
     assert_eq!(config(&["--max-requests-inflight=0"]).limits.max_reading, None);
     assert_eq!(config(&["--http2-max-streams-per-connection=7"]).serving.http2_max_streams, 7);
-    let ranges = config(&["--service-cluster-ip-range=10.96.0.7/16,fd00::/112"]).service_cluster_ip_ranges;
-    assert_eq!(ranges.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.96.0.0/16", "fd00::/112"]);
+    let ranges = config(&["--service-cluster-ip-range=10.96.0.7/12,fd00::/112"]).services.cidrs;
+    assert_eq!(ranges.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.96.0.0/12", "fd00::/112"]);
+    for (text, first, last) in [("1000-2000", 1000, 2000), ("1000+5", 1000, 1005), ("80", 80, 80)] {
+        let range = config(&[&format!("--service-node-port-range={text}")]).services.node_ports;
+        assert_eq!((range.first, range.last), (first, last), "{text}");
+    }
+    assert_eq!(config(&["--event-ttl=10m"]).event_ttl, Duration::from_secs(600));
     assert_eq!(config(&["--authorization-mode=AlwaysAllow"]).authorization, authz::Mode::AlwaysAllow);
     assert_eq!(config(&["--logging-format=json"]).logging.format, Format::Json);
     assert!(!config(&["--tls-min-version=VersionTLS13"]).serving.tls12);
     assert!(!config(&["--anonymous-auth=false"]).authentication.anonymous);
-    let one_suite = config(&["--tls-cipher-suites=TLS_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]);
+    let one_suite =
+        config(&["--tls-cipher-suites=TLS_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]);
     assert_eq!(one_suite.serving.cipher_suites.len(), 4, "three of TLS 1.3 and the one that was named");
 }
 
@@ -144,7 +155,10 @@ fn every_fault_gets_its_line() {
             "run: unexpected argument: kube-apiserver takes flags only",
         ],
     );
-    refused(&["--no-such-flag", "--token-auth-file"], &["--no-such-flag: unknown flag", "--token-auth-file: needs a value"]);
+    refused(
+        &["--no-such-flag", "--token-auth-file"],
+        &["--no-such-flag: unknown flag", "--token-auth-file: needs a value"],
+    );
 }
 
 #[test]
@@ -153,7 +167,10 @@ fn bad_values_are_named() {
         let flag = argument.split('=').next().expect("a flag");
         refused(&[argument], &[&format!("{flag}: {reason}")]);
     };
-    check("--secure-port=70000", "70000 must be between 1 and 65535, inclusive. It cannot be turned off with 0");
+    check(
+        "--secure-port=70000",
+        "70000 must be between 1 and 65535, inclusive. It cannot be turned off with 0",
+    );
     check("--secure-port=x", "invalid value \"x\": not a whole number");
     check("--permit-port-sharing=maybe", "invalid value \"maybe\": neither true nor false");
     check("--request-timeout=-1s", "invalid value \"-1s\": can not be negative value");
@@ -162,21 +179,28 @@ fn bad_values_are_named() {
     check("--advertise-address=0.0.0.0", "invalid value \"0.0.0.0\": others can't reach this address");
     check("--tls-cert-file=/a", "needs --tls-private-key-file");
     check("--tls-private-key-file=/a", "needs --tls-cert-file");
-    check("--tls-min-version=VersionTLS11", "VersionTLS11 is not supported by Keelson, which speaks TLS 1.2 and 1.3");
+    check(
+        "--tls-min-version=VersionTLS11",
+        "VersionTLS11 is not supported by Keelson, which speaks TLS 1.2 and 1.3",
+    );
     check("--tls-min-version=1.2", "unknown TLS version \"1.2\": give VersionTLS12 or VersionTLS13");
     check(
         "--tls-cipher-suites=TLS_RSA_WITH_AES_128_CBC_SHA",
         "Cipher suite TLS_RSA_WITH_AES_128_CBC_SHA not supported or doesn't exist",
     );
     check("--etcd-prefix=/x", "has no effect without --etcd-servers");
-    check("--etcd-servers=localhost:2379", "invalid value \"localhost:2379\": must start with http:// or https://");
+    check(
+        "--etcd-servers=localhost:2379",
+        "invalid value \"localhost:2379\": must start with http:// or https://",
+    );
     check("--authorization-mode=RBAC", "mode RBAC is not supported by this version of Keelson");
     check("--authorization-mode=Everyone", "authorization-mode \"Everyone\" is not a valid mode");
     check("--authorization-mode=", "at least one authorization-mode must be passed");
-    check("--service-cluster-ip-range=10.0.0.0", "invalid value \"10.0.0.0\": not a range of addresses");
-    check("--service-cluster-ip-range=10.0.0.0/8", "10.0.0.0/8 is too large; for 32-bit addresses, the mask must be >= 12");
-    check("--service-cluster-ip-range=10.0.0.0/31", "10.0.0.0/31 is too small; it must hold at least 8 addresses");
-    check("--service-cluster-ip-range=10.0.0.0/24,10.1.0.0/24", "the two ranges must be of different IP families");
+    check("--service-cluster-ip-range=10.0.0.0", "\"10.0.0.0\" is no CIDR such as 10.96.0.0/12");
+    for range in ["1-", "5-4", "0-5", "65535+1", "70000", "x"] {
+        let reason = format!("invalid value {range:?}: not a range of ports, such as 30000-32767");
+        check(&format!("--service-node-port-range={range}"), &reason);
+    }
     check("--logging-format=xml", "unknown format \"xml\": give text or json");
     check("--v=x", "invalid value \"x\": not a whole number");
     refused(

@@ -140,7 +140,6 @@ pub(super) const VALUED: &[&str] = &[
     "coordinated-leadership-renew-deadline",
     "coordinated-leadership-retry-period",
     "endpoint-reconciler-type",
-    "event-ttl",
     "kubelet-certificate-authority",
     "kubelet-client-certificate",
     "kubelet-client-key",
@@ -155,7 +154,6 @@ pub(super) const VALUED: &[&str] = &[
     "proxy-client-key-file",
     "service-account-signing-endpoint",
     "service-account-signing-key-file",
-    "service-node-port-range",
 ];
 
 /// Hidden arguments that match them, whatever their value.

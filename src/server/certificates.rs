@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use keelson_base::clock;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, SanType,
 };
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -235,11 +235,7 @@ fn set_validity(params: &mut CertificateParams, days: i64) {
 }
 
 /// The certificate and its key, where they fit each other, hold for some days more and name everybody.
-fn usable(
-    files: &CertificateFiles,
-    days: i64,
-    names: &Names,
-) -> Option<(CertificateDer<'static>, KeyPair)> {
+fn usable(files: &CertificateFiles, days: i64, names: &Names) -> Option<(CertificateDer<'static>, KeyPair)> {
     let certificate = CertificateDer::from_pem_file(&files.certificate).ok()?;
     let key = KeyPair::from_pem(&std::fs::read_to_string(&files.key).ok()?).ok()?;
     let (_, parsed) = X509Certificate::from_der(&certificate).ok()?;
@@ -301,7 +297,8 @@ fn write_pair(files: &CertificateFiles, certificate: &str, key: &KeyPair) -> Res
 fn write_private(path: &Path, content: &[u8]) -> Result<(), CertificateError> {
     let temporary = path.with_extension("new");
     let write = || {
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
+        let mut file =
+            OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
         file.write_all(content)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustls::SupportedCipherSuite;
 
+use crate::registry::ServiceNetwork;
 use crate::{authn, authz, telemetry};
 
 /// Everything that a server is built from. Its values were checked one by one and against each other; what
@@ -24,8 +25,10 @@ pub struct Config {
     pub authorization: authz::Mode,
     /// What one request, and all of them together, may take.
     pub limits: Limits,
-    /// Where the addresses of services come from; one range, or one of each family.
-    pub service_cluster_ip_ranges: Vec<Cidr>,
+    /// Where the addresses and node ports of services come from.
+    pub services: ServiceNetwork,
+    /// How long events are kept. Default: one hour.
+    pub event_ttl: Duration,
     /// How long requests are still served after the server was asked to end. Default: none.
     pub shutdown_delay: Duration,
     /// What is logged, and how.
@@ -99,73 +102,4 @@ pub struct Limits {
     /// A watch that names no timeout ends after a random time between this and twice this. Default: 30
     /// minutes.
     pub min_watch: Duration,
-}
-
-/// A range of addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cidr {
-    /// Its first address: the bits behind the prefix are 0.
-    pub network: IpAddr,
-    /// How many bits its addresses share.
-    pub prefix: u8,
-}
-
-impl Cidr {
-    /// Parses `10.0.0.0/24`; bits behind the prefix are cleared.
-    pub fn parse(text: &str) -> Option<Cidr> {
-        let (address, prefix) = text.split_once('/')?;
-        let address: IpAddr = address.parse().ok()?;
-        let prefix: u8 = prefix.parse().ok().filter(|_| prefix.bytes().all(|b| b.is_ascii_digit()))?;
-        let network = match address {
-            IpAddr::V4(v4) => {
-                let mask = u32::MAX.checked_shl(32u32.checked_sub(prefix.into())?).unwrap_or(0);
-                IpAddr::V4((v4.to_bits() & mask).into())
-            }
-            IpAddr::V6(v6) => {
-                let mask = u128::MAX.checked_shl(128u32.checked_sub(prefix.into())?).unwrap_or(0);
-                IpAddr::V6((v6.to_bits() & mask).into())
-            }
-        };
-        Some(Cidr { network, prefix })
-    }
-
-    /// The address after the network's own: that of the service `kubernetes`.
-    pub fn first_address(&self) -> IpAddr {
-        match self.network {
-            IpAddr::V4(v4) => IpAddr::V4((v4.to_bits().wrapping_add(1)).into()),
-            IpAddr::V6(v6) => IpAddr::V6((v6.to_bits().wrapping_add(1)).into()),
-        }
-    }
-
-    /// How many bits tell its addresses apart.
-    pub fn host_bits(&self) -> u8 {
-        if self.network.is_ipv4() { 32 - self.prefix } else { 128 - self.prefix }
-    }
-}
-
-impl std::fmt::Display for Cidr {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.network, self.prefix)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_clear_the_bits_behind_the_prefix() {
-        let check = |text: &str, wanted: Option<(&str, &str)>| {
-            let got = Cidr::parse(text).map(|c| (c.to_string(), c.first_address().to_string()));
-            assert_eq!(got, wanted.map(|(c, f)| (c.to_owned(), f.to_owned())), "{text}");
-        };
-        check("10.0.0.0/24", Some(("10.0.0.0/24", "10.0.0.1")));
-        check("10.0.0.77/24", Some(("10.0.0.0/24", "10.0.0.1")));
-        check("0.0.0.0/0", Some(("0.0.0.0/0", "0.0.0.1")));
-        check("10.1.2.3/32", Some(("10.1.2.3/32", "10.1.2.4")));
-        check("fd00::1/112", Some(("fd00::/112", "fd00::1")));
-        for wrong in ["", "10.0.0.0", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0.0/", "fd00::/129", "x/8"] {
-            check(wrong, None);
-        }
-    }
 }

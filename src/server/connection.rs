@@ -298,7 +298,11 @@ struct Graceful;
 impl Graceful {
     fn http1<S>(connection: Pin<&mut Http1<S>>)
     where
-        S: hyper::service::Service<http::Request<Incoming>, Response = http::Response<Body>, Error = Infallible>,
+        S: hyper::service::Service<
+                http::Request<Incoming>,
+                Response = http::Response<Body>,
+                Error = Infallible,
+            >,
     {
         connection.graceful_shutdown();
     }
@@ -337,7 +341,11 @@ impl AsyncRead for Counted {
 }
 
 impl AsyncWrite for Counted {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, data)
     }
 

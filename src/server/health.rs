@@ -247,7 +247,8 @@ mod tests {
 
     fn health(ending: &Shutdown) -> Health {
         let always: Vec<Arc<dyn Check>> = vec![Arc::new(Ping("ping")), Arc::new(Ping("log"))];
-        Health::new(always, vec![Arc::new(NotEnding(ending.signal()))], Registry::new()).expect("new families")
+        Health::new(always, vec![Arc::new(NotEnding(ending.signal()))], Registry::new())
+            .expect("new families")
     }
 
     async fn check(health: &Health, uri: &str, wanted: Option<(u16, &str)>) {
@@ -293,7 +294,8 @@ mod tests {
         let failed = "[+]ping ok\n[+]log ok\n[-]shutdown failed: reason withheld\nreadyz check failed\n";
         check(&health, "/readyz", Some((500, failed))).await;
         check(&health, "/readyz?exclude=shutdown", Some((200, "ok"))).await;
-        check(&health, "/readyz/shutdown", Some((500, "internal server error: process is shutting down\n"))).await;
+        check(&health, "/readyz/shutdown", Some((500, "internal server error: process is shutting down\n")))
+            .await;
         let slis = health.slis().expect("text");
         assert!(slis.contains(r#"kubernetes_healthcheck{name="shutdown",type="readyz"} 0"#), "{slis}");
     }

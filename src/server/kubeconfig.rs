@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 
 /// A kubeconfig for a server at `url`: what it has to show (PEM), and what to show to it (PEM).
 pub(super) fn text(url: &str, trusted: &[u8], certificate: &[u8], key: &[u8]) -> String {
-    let (trusted, certificate, key) = (STANDARD.encode(trusted), STANDARD.encode(certificate), STANDARD.encode(key));
+    let (trusted, certificate, key) =
+        (STANDARD.encode(trusted), STANDARD.encode(certificate), STANDARD.encode(key));
     format!(
         "apiVersion: v1
 kind: Config

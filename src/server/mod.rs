@@ -41,14 +41,14 @@ use self::connection::Settings;
 use self::health::{Check, Health, NotEnding, Ping, StorageAnswers};
 use self::lifecycle::Lifecycle;
 pub use self::storage::StorageError;
-pub use self::tls::TlsError;
 use self::tls::ServingCertificate;
+pub use self::tls::TlsError;
 use crate::authn::token_file::{TokenFileError, Tokens};
 use crate::authn::x509::AuthoritiesError;
 use crate::authn::{Authenticator, ClientAuthorities};
 use crate::endpoints::{Endpoints, EndpointsConfig};
 use crate::filters::chain::{self, Chain};
-use crate::registry::{Registry, RegistryConfig};
+use crate::registry::{Cidr, Registry, RegistryConfig};
 use crate::telemetry::Metrics;
 
 /// Files that the process keeps for other things than connections.
@@ -153,10 +153,9 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let url = format!("https://{}", SocketAddr::new(reachable(address.ip()), address.port()));
 
-        let (identity, storage) = tokio::join!(
-            identity(&config, url.clone()),
-            async { storage::open(&config.storage, &config.data_dir).await }
-        );
+        let (identity, storage) = tokio::join!(identity(&config, url.clone()), async {
+            storage::open(&config.storage, &config.data_dir).await
+        });
         let (identity, storage) = (identity?, storage?);
         let lifecycle = Lifecycle::default();
         let metrics = Metrics::new(MetricRegistry::new())?;
@@ -318,8 +317,13 @@ async fn build_chain(
     Ok(chain::build(&parts, routes.into_service()))
 }
 
-fn registry_config(_: &Config, storage: &storage::Opened) -> RegistryConfig {
-    RegistryConfig { prefix: storage.prefix.clone(), ..RegistryConfig::new(&storage.storage) }
+fn registry_config(config: &Config, storage: &storage::Opened) -> RegistryConfig {
+    RegistryConfig {
+        prefix: storage.prefix.clone(),
+        services: config.services.clone(),
+        event_ttl: config.event_ttl,
+        ..RegistryConfig::new(&storage.storage)
+    }
 }
 
 /// Accepts connections until the server drains.
@@ -373,7 +377,7 @@ fn names(config: &Config) -> Names {
         dns.insert(host);
     }
     let mut addresses = BTreeSet::from([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
-    addresses.extend(config.service_cluster_ip_ranges.iter().map(config::Cidr::first_address));
+    addresses.extend(config.services.cidrs.iter().map(Cidr::first));
     addresses.insert(advertised(&config.serving));
     if !config.serving.bind_address.is_unspecified() {
         addresses.insert(config.serving.bind_address);

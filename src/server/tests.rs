@@ -9,6 +9,7 @@ use std::path::Path;
 use super::*;
 use crate::authn;
 use crate::authz::Mode;
+use crate::registry::ServiceNetwork;
 use crate::server::config::{Limits, Storage};
 use crate::telemetry;
 
@@ -39,7 +40,8 @@ fn config(directory: &Path) -> Config {
             max_mutating: Some(200),
             min_watch: Duration::from_secs(1800),
         },
-        service_cluster_ip_ranges: vec![config::Cidr::parse("10.0.0.0/24").expect("a range")],
+        services: ServiceNetwork::default(),
+        event_ttl: Duration::from_secs(3600),
         shutdown_delay: Duration::ZERO,
         logging: telemetry::Config::default(),
     }

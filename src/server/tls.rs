@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -40,21 +42,27 @@ pub enum TlsError {
 }
 
 /// The algorithms that this server knows, as far as they are wanted.
-pub fn provider(serving: &Serving) -> CryptoProvider {
-    CryptoProvider { cipher_suites: serving.cipher_suites.clone(), ..rustls::crypto::ring::default_provider() }
+pub(super) fn provider(serving: &Serving) -> CryptoProvider {
+    CryptoProvider {
+        cipher_suites: serving.cipher_suites.clone(),
+        ..rustls::crypto::ring::default_provider()
+    }
 }
 
 /// The settings of every connection.
 ///
 /// # Errors
 /// Where no cipher suite is left for the versions of TLS.
-pub fn server_config(
+pub(super) fn server_config(
     serving: &Serving,
     provider: Arc<CryptoProvider>,
     certificate: Arc<ServingCertificate>,
 ) -> Result<Arc<ServerConfig>, TlsError> {
-    let versions: &[_] =
-        if serving.tls12 { &[&rustls::version::TLS13, &rustls::version::TLS12] } else { &[&rustls::version::TLS13] };
+    let versions: &[_] = if serving.tls12 {
+        &[&rustls::version::TLS13, &rustls::version::TLS12]
+    } else {
+        &[&rustls::version::TLS13]
+    };
     let clients = Arc::new(AnyOwnedCertificate { algorithms: provider.signature_verification_algorithms });
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)?
@@ -66,7 +74,7 @@ pub fn server_config(
 
 /// The certificate that the server shows; it may be exchanged at any time.
 #[derive(Debug)]
-pub struct ServingCertificate {
+pub(super) struct ServingCertificate {
     current: ArcSwap<CertifiedKey>,
 }
 
@@ -75,7 +83,7 @@ impl ServingCertificate {
     ///
     /// # Errors
     /// See [`TlsError`].
-    pub fn load(files: &CertificateFiles, provider: &CryptoProvider) -> Result<Self, TlsError> {
+    pub(super) fn load(files: &CertificateFiles, provider: &CryptoProvider) -> Result<Self, TlsError> {
         Ok(ServingCertificate { current: ArcSwap::from_pointee(load(files, provider)?) })
     }
 
@@ -83,7 +91,7 @@ impl ServingCertificate {
     ///
     /// # Errors
     /// See [`TlsError`]; the old one is shown then.
-    pub fn reload(&self, files: &CertificateFiles, provider: &CryptoProvider) -> Result<(), TlsError> {
+    pub(super) fn reload(&self, files: &CertificateFiles, provider: &CryptoProvider) -> Result<(), TlsError> {
         self.current.store(Arc::new(load(files, provider)?));
         Ok(())
     }

@@ -18,8 +18,8 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8; escapi
 
 /// The bounds of request durations, in seconds.
 const DURATIONS: [f64; 23] = [
-    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0,
-    30.0, 45.0, 60.0,
+    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0,
+    20.0, 30.0, 45.0, 60.0,
 ];
 
 /// The bounds of answer sizes, in bytes.
@@ -101,7 +101,17 @@ impl Metrics {
                 "apiserver_request_total",
                 "Requests, by verb, dry run, group, version, resource, scope, component and status code.",
                 Stable,
-                &["code", "component", "dry_run", "group", "resource", "scope", "subresource", "verb", "version"],
+                &[
+                    "code",
+                    "component",
+                    "dry_run",
+                    "group",
+                    "resource",
+                    "scope",
+                    "subresource",
+                    "verb",
+                    "version",
+                ],
             ))?,
             durations: registry.histogram(
                 &spec(
@@ -288,7 +298,13 @@ mod tests {
     #[test]
     fn requests_and_the_process_are_exposed() {
         let metrics = Metrics::new(Registry::new()).expect("the only families");
-        let labels = RequestLabels { verb: "LIST", version: "v1", resource: "pods", scope: "cluster", ..Default::default() };
+        let labels = RequestLabels {
+            verb: "LIST",
+            version: "v1",
+            resource: "pods",
+            scope: "cluster",
+            ..Default::default()
+        };
         metrics.request_ended(&labels, 200, Duration::from_millis(30), 5000);
         let guard = metrics.in_flight(true);
         let text = metrics.encode().expect("text");

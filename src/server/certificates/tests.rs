@@ -5,7 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 
 fn names(dns: &[&str]) -> Names {
-    Names { dns: dns.iter().map(ToString::to_string).collect(), addresses: BTreeSet::from([[127, 0, 0, 1].into()]) }
+    Names {
+        dns: dns.iter().map(ToString::to_string).collect(),
+        addresses: BTreeSet::from([[127, 0, 0, 1].into()]),
+    }
 }
 
 fn content(path: &Path) -> String {

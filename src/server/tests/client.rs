@@ -70,7 +70,8 @@ pub(super) async fn tls(
     let mut config = match certificate {
         None => config.with_no_client_auth(),
         Some(name) => {
-            let chain = CertificateDer::from_pem_file(directory.join(format!("{name}.crt"))).expect("a certificate");
+            let chain =
+                CertificateDer::from_pem_file(directory.join(format!("{name}.crt"))).expect("a certificate");
             let key = PrivateKeyDer::from_pem_file(directory.join(format!("{name}.key"))).expect("a key");
             config.with_client_auth_cert(vec![chain], key).expect("a pair")
         }

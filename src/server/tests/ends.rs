@@ -36,8 +36,10 @@ async fn files_that_are_missing_are_named_with_their_flag() {
         let error = Server::start(config).await.err().expect("it can't start").to_string();
         assert!(error.starts_with(start) && !error.contains('\n'), "{error}");
     };
-    check(&|c| c.authentication.client_ca_file = Some("/none.crt".into()), "--client-ca-file: /none.crt: ").await;
-    check(&|c| c.authentication.token_file = Some("/none.csv".into()), "--token-auth-file: /none.csv: ").await;
+    check(&|c| c.authentication.client_ca_file = Some("/none.crt".into()), "--client-ca-file: /none.crt: ")
+        .await;
+    check(&|c| c.authentication.token_file = Some("/none.csv".into()), "--token-auth-file: /none.csv: ")
+        .await;
     let files = config::CertificateFiles { certificate: "/none.crt".into(), key: "/none.key".into() };
     let start = "--tls-cert-file, --tls-private-key-file: /none.crt: ";
     check(&|c| c.serving.certificate = Some(files.clone()), start).await;

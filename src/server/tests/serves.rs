@@ -32,7 +32,8 @@ async fn who_may_read_what() {
     check("GET /readyz?verbose", &[ADMIN], 200, "[+]etcd ok\n").await;
     check("GET /livez", &[WRONG], 401, r#""reason":"Unauthorized""#).await;
     check("GET /nothing", &[WRONG], 401, "Unauthorized").await;
-    check("GET /nothing", &[], 403, r#"forbidden: User \"system:anonymous\" cannot get path \"/nothing\""#).await;
+    check("GET /nothing", &[], 403, r#"forbidden: User \"system:anonymous\" cannot get path \"/nothing\""#)
+        .await;
     check("GET /nothing", &[ADMIN], 404, "404 page not found\n").await;
     check("GET /metrics", &[ALICE], 403, r#"User \"alice\" cannot get path \"/metrics\""#).await;
     check("GET /metrics", &[ADMIN], 200, "apiserver_request_total{").await;
