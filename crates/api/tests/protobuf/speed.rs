@@ -14,12 +14,12 @@ const POD: &[u8] = include_bytes!("pod.json");
 fn measure(name: &str, bytes: usize, mut work: impl FnMut()) {
     // The best of several rounds: others use the machine, too.
     let mut best = f64::INFINITY;
-    for _ in 0..30 {
+    for _ in 0..300 {
         let start = std::time::Instant::now();
-        for _ in 0..500 {
+        for _ in 0..50 {
             work();
         }
-        best = best.min(start.elapsed().as_secs_f64() / 500.0);
+        best = best.min(start.elapsed().as_secs_f64() / 50.0);
     }
     println!("{name:36} {:8.2} µs  {:6.0} MB/s", best * 1e6, bytes as f64 / best / 1e6);
 }
