@@ -10,10 +10,10 @@ use keelson_apimachinery::codec::{envelope, json, protobuf};
 use keelson_apimachinery::{Status, Value};
 use keelson_base::shutdown::Shutdown;
 
-use super::negotiation::{Accepted, MediaType, Shape, Transform};
-use super::represent::{Item, Representation};
-use super::served::Served;
-use super::{collection, watch};
+use super::super::negotiation::{Accepted, MediaType, Shape, Transform};
+use super::super::represent::{Item, Representation};
+use super::super::served::Served;
+use super::super::{collection, watch};
 use crate::registry::{Listing, Stored, WatchEvent, WatchEventKind};
 use crate::request::{IncludeObject, Response};
 
@@ -124,7 +124,7 @@ async fn lists_in_every_form() {
     );
     assert_eq!(answer(MediaType::Json, false, None, items()).await, compact);
     let mut pretty = Vec::new();
-    super::respond::indent(compact.as_bytes(), 0, &mut pretty);
+    super::super::respond::indent(compact.as_bytes(), 0, &mut pretty);
     assert_eq!(answer(MediaType::Json, true, None, items()).await, String::from_utf8(pretty).unwrap());
     let empty = format!("{{\"kind\":\"ConfigMapList\",\"apiVersion\":\"v1\",{meta},\"items\":[]}}\n");
     assert_eq!(answer(MediaType::Json, false, None, vec![]).await, empty);
@@ -245,7 +245,7 @@ fn idle_watch(representation: &Representation) -> crate::request::Body {
 #[tokio::test]
 async fn watchers_share_what_was_encoded() {
     let representation = representation(MediaType::Json, false, None);
-    let cache = Arc::new(super::event_cache::EventCache::default());
+    let cache = Arc::new(super::super::event_cache::EventCache::default());
     let object = stored("a", &"v".repeat(3000), 5);
     let mut bodies: Vec<_> = (0..3)
         .map(|_| {
@@ -272,8 +272,8 @@ async fn protobuf_watches_are_length_delimited() {
     while let Some((length, behind)) = rest.split_first_chunk::<4>() {
         let (message, behind) = behind.split_at(u32::from_be_bytes(*length) as usize);
         rest = behind;
-        let kind = super::wire::field(message, 1).unwrap();
-        let object = super::wire::field(message, 2).unwrap();
+        let kind = super::super::wire::field(message, 1).unwrap();
+        let object = super::super::wire::field(message, 2).unwrap();
         let start = memchr::memmem::find(object, b"k8s\0").unwrap();
         let opened = envelope::open(&object[start..]).unwrap();
         kinds.push(format!("{} {}", String::from_utf8_lossy(&kind[2..]), opened.kind));

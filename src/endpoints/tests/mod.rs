@@ -1,0 +1,4 @@
+//! Answers from stored bytes, and requests over the embedded store.
+
+mod answers;
+mod verbs;
