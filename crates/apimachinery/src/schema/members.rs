@@ -28,10 +28,73 @@ pub(crate) struct Always {
     pub(crate) zero_json: Text,
 }
 
+/// The members of a struct's JSON object, sorted by name, with a table to find them: decoders look up every
+/// key that they meet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Members {
+    sorted: Vec<Member>,
+    /// Indexes of `sorted` by hash, and [`FREE`]: a power of two of places, at most half of them taken.
+    table: Box<[u16]>,
+}
+
+const FREE: u16 = u16::MAX;
+
+impl Members {
+    fn new(sorted: Vec<Member>) -> Self {
+        let mut table = vec![FREE; (2 * sorted.len()).next_power_of_two()].into_boxed_slice();
+        for (i, member) in sorted.iter().enumerate() {
+            let mut at = hash(&member.json) & (table.len() - 1);
+            while table[at] != FREE {
+                at = (at + 1) & (table.len() - 1);
+            }
+            table[at] = i as u16;
+        }
+        Members { sorted, table }
+    }
+
+    /// The index of the member `key`.
+    pub(super) fn index_of(&self, key: &str) -> Option<usize> {
+        let mask = self.table.len().checked_sub(1)?;
+        let mut at = hash(key) & mask;
+        loop {
+            let member = self.sorted.get(usize::from(*self.table.get(at)?))?;
+            if member.json == key {
+                return Some(usize::from(self.table[at]));
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+impl std::ops::Deref for Members {
+    type Target = [Member];
+
+    fn deref(&self) -> &[Member] {
+        &self.sorted
+    }
+}
+
+/// Tells names apart by their length, their first and their last bytes. The names are the schema's, so that
+/// no one can choose them to collide.
+fn hash(key: &str) -> usize {
+    let bytes = key.as_bytes();
+    let (first, last) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)))
+            }
+            _ => (bytes.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)), 0),
+        },
+    };
+    let mixed = (first ^ last.rotate_left(29) ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 40) as usize
+}
+
 /// Fills in the members and zero values of all types.
 pub(super) fn fill(schema: &mut Schema) {
     for i in 0..schema.structs.len() {
-        schema.structs[i].members = members_of(schema, TypeId(i as u32));
+        schema.structs[i].members = Members::new(members_of(schema, TypeId(i as u32)));
     }
     let mut done = vec![false; schema.structs.len()];
     for i in 0..schema.structs.len() {
@@ -150,5 +213,29 @@ impl Schema {
     pub(crate) fn zero_struct(&self, id: TypeId) -> Map {
         let of = self.get(id);
         of.always.iter().map(|a| (of.members[a.member as usize].json.clone(), a.zero.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_found_by_name() {
+        let names: Vec<Text> = (0..300)
+            .map(|i| "x".repeat(i % 30).into())
+            .chain((0..300).map(|i| format!("n{i}").into()))
+            .collect();
+        let mut sorted: Vec<_> =
+            names.iter().map(|json| Member { json: json.clone(), ..Member::default() }).collect();
+        sorted.sort_by(|a, b| a.json.cmp(&b.json));
+        sorted.dedup_by(|a, b| a.json == b.json);
+        let members = Members::new(sorted);
+        for (i, member) in members.iter().enumerate() {
+            assert_eq!(members.index_of(&member.json), Some(i));
+        }
+        assert_eq!(members.index_of("absent"), None);
+        assert_eq!(Members::default().index_of("a"), None);
+        assert_eq!(Members::new(Vec::new()).index_of("a"), None);
     }
 }

@@ -7,6 +7,7 @@ mod wire;
 
 use std::collections::HashMap;
 
+use members::Members;
 pub(crate) use members::{Always, Member};
 pub(crate) use wire::{DELIMITED, FIXED64, Output, VARINT, Zero};
 
@@ -97,8 +98,7 @@ pub struct StructType {
     pub fields: Vec<Field>,
     /// Whether a merge treats it as one value (`+structType=atomic`).
     pub atomic: bool,
-    /// Sorted by name.
-    members: Vec<Member>,
+    members: Members,
     /// In the order of names.
     always: Vec<Always>,
     by_number: Vec<(u32, u16)>,
@@ -117,7 +117,7 @@ impl StructType {
 
     /// The index in [`StructType::members`] of the member `key`.
     pub(crate) fn member_index(&self, key: &str) -> Option<usize> {
-        self.members.binary_search_by(|m| m.json.as_str().cmp(key)).ok()
+        self.members.index_of(key)
     }
 
     /// The members that JSON output never leaves out, in the order of names.

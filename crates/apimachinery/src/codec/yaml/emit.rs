@@ -377,11 +377,7 @@ fn is_base_60(text: &str) -> bool {
     let mut count = 0;
     let sixties = groups.all(|group| {
         count += 1;
-        match group.as_bytes() {
-            [b'0'..=b'9'] => true,
-            [b'0'..=b'5', b'0'..=b'9'] => true,
-            _ => false,
-        }
+        matches!(group.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9'])
     });
     count > 0
         && sixties
