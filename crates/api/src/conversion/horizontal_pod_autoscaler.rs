@@ -159,10 +159,15 @@ pub(super) fn to_v1(object: &mut Object) {
     if let Some(utilization) = current.iter().filter_map(cpu_utilization_now).next_back() {
         status.insert("currentCPUUtilizationPercentage", utilization);
     }
-    annotate(object, CURRENT_METRICS, &current.iter().collect::<Vec<_>>(), |metric| metric_to_v1(metric, true));
+    annotate(object, CURRENT_METRICS, &current.iter().collect::<Vec<_>>(), |metric| {
+        metric_to_v1(metric, true)
+    });
     let conditions = list(status.remove("conditions"));
     annotate(object, CONDITIONS, &conditions.iter().collect::<Vec<_>>(), |condition| {
-        ordered(["type", "status", "lastTransitionTime", "reason", "message"].map(|key| (key, condition.get(key).cloned())))
+        ordered(
+            ["type", "status", "lastTransitionTime", "reason", "message"]
+                .map(|key| (key, condition.get(key).cloned())),
+        )
     });
     object.members_mut().insert("spec", spec);
     object.members_mut().insert("status", status);
@@ -172,7 +177,9 @@ pub(super) fn to_v1(object: &mut Object) {
 pub(super) fn to_v2(object: &mut Object) {
     let mut spec = taken(object, "spec");
     let mut status = taken(object, "status");
-    let annotated = |key| object.annotation(key).and_then(|text| json::decode_untyped(text.as_bytes()).ok()).map(|d| d.value);
+    let annotated = |key| {
+        object.annotation(key).and_then(|text| json::decode_untyped(text.as_bytes()).ok()).map(|d| d.value)
+    };
     let (metrics, current) = (annotated(METRICS), annotated(CURRENT_METRICS));
     let (conditions, behavior) = (annotated(CONDITIONS), annotated(BEHAVIOR));
     drop_annotations(object);
@@ -332,16 +339,20 @@ fn behavior_to_text(behavior: &Value) -> String {
             ("policies", Some(Value::Array(policies))) => {
                 let policies: Vec<String> = policies
                     .iter()
-                    .map(|policy| ordered_text(POLICY.map(|(theirs, ours)| (theirs, policy.get(ours).map(text_of)))))
+                    .map(|policy| {
+                        ordered_text(POLICY.map(|(theirs, ours)| (theirs, policy.get(ours).map(text_of))))
+                    })
                     .collect();
                 (theirs, Some(format!("[{}]", policies.join(","))))
             }
             (_, value) => (theirs, value.map(text_of).or_else(null)),
         }))
     };
-    ordered_text(DIRECTIONS.map(|(theirs, ours)| {
-        (theirs, behavior.get(ours).filter(|r| !r.is_null()).map(rules).or_else(null))
-    }))
+    ordered_text(
+        DIRECTIONS.map(|(theirs, ours)| {
+            (theirs, behavior.get(ours).filter(|r| !r.is_null()).map(rules).or_else(null))
+        }),
+    )
 }
 
 fn behavior_to_v2(behavior: &Value) -> Option<Value> {
@@ -384,10 +395,8 @@ fn ordered<'a>(members: impl IntoIterator<Item = (&'a str, Option<Value>)>) -> S
 
 /// A JSON object with its members in this order; those without a value are left out.
 fn ordered_text<'a>(members: impl IntoIterator<Item = (&'a str, Option<String>)>) -> String {
-    let members: Vec<String> = members
-        .into_iter()
-        .filter_map(|(key, value)| Some(format!("\"{key}\":{}", value?)))
-        .collect();
+    let members: Vec<String> =
+        members.into_iter().filter_map(|(key, value)| Some(format!("\"{key}\":{}", value?))).collect();
     format!("{{{}}}", members.join(","))
 }
 
