@@ -135,6 +135,12 @@ impl Flags {
         let data_dir = self.storage.read(environment, errors);
         let generic = self.generic.read(errors);
         let features = self.features.read(errors);
+        if let (Some(address), Some(range)) = (generic.advertise_address, features.services.cidrs.first())
+            && address.is_ipv4() != range.is_ipv4()
+        {
+            let reason = format!("{address} must be of the family of --service-cluster-ip-range, {range}");
+            errors.note("--advertise-address", reason);
+        }
         Config {
             serving: self.secure_serving.read(generic.advertise_address, &data_dir, errors),
             data_dir,

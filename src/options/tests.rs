@@ -204,6 +204,10 @@ fn bad_values_are_named() {
     check("--logging-format=xml", "unknown format \"xml\": give text or json");
     check("--v=x", "invalid value \"x\": not a whole number");
     refused(
+        &["--advertise-address=fd00::1"],
+        &["--advertise-address: fd00::1 must be of the family of --service-cluster-ip-range, 10.0.0.0/24"],
+    );
+    refused(
         &["--authorization-mode=Node,RBAC"],
         &[
             "--authorization-mode: mode Node is not supported by this version of Keelson",

@@ -3,6 +3,7 @@
 //! ```text
 //! asked to end ── `ending`: /readyz fails; everything is served still
 //!   │  --shutdown-delay-duration: load balancers find out
+//!   ├─ the server's address is withdrawn from the service `kubernetes`
 //!   ├─ `drain`: no new connections; open ones take no further requests (GOAWAY)
 //!   │  requests in flight finish, for as long as a request may take
 //!   ├─ `end_watches`: long-running answers end
@@ -19,6 +20,8 @@ use keelson_base::task::TaskGroup;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+/// How long the server's address may take to be withdrawn.
+const WITHDRAW_WITHIN: Duration = Duration::from_secs(5);
 /// How long connections may take to close once nothing is served on them any more.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 /// How long background work may take to end.
@@ -41,11 +44,19 @@ pub(super) struct Lifecycle {
 
 impl Lifecycle {
     /// Goes through the phases; `delay` is that of `--shutdown-delay-duration`, `longest_request` that of
-    /// `--request-timeout`.
-    pub(super) async fn end(&self, delay: Duration, longest_request: Duration) {
+    /// `--request-timeout`, and `withdraw` takes the server's address back.
+    pub(super) async fn end(
+        &self,
+        delay: Duration,
+        longest_request: Duration,
+        withdraw: impl Future<Output = ()>,
+    ) {
         info!(?delay, "shutting down");
         self.ending.begin();
         clock::sleep(delay).await;
+        if tokio::time::timeout(WITHDRAW_WITHIN, withdraw).await.is_err() {
+            warn!("the server's address was not withdrawn in time; its lease runs out");
+        }
         self.drain.begin();
         self.in_flight.close();
         if tokio::time::timeout(longest_request, self.in_flight.wait()).await.is_err() {

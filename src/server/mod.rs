@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use keelson_apimachinery::Status;
 use keelson_base::clock;
 use keelson_base::metrics::{MetricError, Registry as MetricRegistry};
 use keelson_base::task::blocking;
@@ -46,6 +47,7 @@ pub use self::tls::TlsError;
 use crate::authn::token_file::{TokenFileError, Tokens};
 use crate::authn::x509::AuthoritiesError;
 use crate::authn::{Authenticator, ClientAuthorities};
+use crate::bootstrap::{self, BootstrapError, Endpoint, KubernetesService};
 use crate::endpoints::{Endpoints, EndpointsConfig};
 use crate::filters::chain::{self, Chain};
 use crate::registry::{Cidr, Registry, RegistryConfig};
@@ -94,8 +96,11 @@ pub enum StartError {
     #[error("metrics: {0}")]
     Metrics(#[from] MetricError),
     /// The first objects can't be written.
-    #[error("bootstrap: {0}")]
-    Bootstrap(String),
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+    /// The server can't be one of those behind the service `kubernetes`.
+    #[error("can't announce this server: {0}")]
+    Announce(Status),
     /// The process gets no signals.
     #[error("signals: {0}")]
     Signals(io::Error),
@@ -138,6 +143,8 @@ pub struct Server {
     shutdown_delay: Duration,
     request_timeout: Duration,
     storage: storage::Opened,
+    /// What puts the server behind the service `kubernetes`; `None` where others can't reach it.
+    announced: Option<Arc<KubernetesService>>,
 }
 
 impl Server {
@@ -159,8 +166,9 @@ impl Server {
         let (identity, storage) = (identity?, storage?);
         let lifecycle = Lifecycle::default();
         let metrics = Metrics::new(MetricRegistry::new())?;
-        let chain = match build_chain(&config, &identity, &storage, &lifecycle, &metrics).await {
-            Ok(chain) => chain,
+        let built = build(&config, address.port(), &identity, &storage, &lifecycle, &metrics).await;
+        let (chain, announced) = match built {
+            Ok(built) => built,
             Err(failure) => {
                 storage.close().await;
                 return Err(failure);
@@ -175,6 +183,10 @@ impl Server {
         };
         lifecycle.connections.spawn("accept", accept(listener, settings, lifecycle.clone()));
         lifecycle.tasks.spawn("reload", identity.followed.follow(lifecycle.background.signal()));
+        if let Some(service) = announced.clone() {
+            let end = lifecycle.background.signal();
+            lifecycle.tasks.spawn("announce", async move { end.unless_begun(service.run()).await });
+        }
         info!(%address, "Serving securely");
         Ok(Server {
             url,
@@ -184,6 +196,7 @@ impl Server {
             shutdown_delay: config.shutdown_delay,
             request_timeout: config.limits.request_timeout,
             storage,
+            announced,
         })
     }
 
@@ -213,7 +226,14 @@ impl Server {
 
     /// Ends the server: fails `/readyz`, waits for `--shutdown-delay-duration`, lets requests finish.
     pub async fn stop(self) {
-        self.lifecycle.end(self.shutdown_delay, self.request_timeout).await;
+        let withdraw = async {
+            if let Some(service) = &self.announced
+                && let Err(status) = service.withdraw().await
+            {
+                warn!(error = %status, "the server's address can't be withdrawn; its lease runs out");
+            }
+        };
+        self.lifecycle.end(self.shutdown_delay, self.request_timeout, withdraw).await;
         self.storage.close().await;
         info!("ended");
     }
@@ -281,15 +301,28 @@ fn identity_now(config: &Config, url: &str) -> Result<Identity, StartError> {
     Ok(Identity { tls, authenticator, kubeconfig, followed })
 }
 
-async fn build_chain(
+/// Sets up the cluster's first objects, and everything from the filters to the registry.
+async fn build(
     config: &Config,
+    port: u16,
     identity: &Identity,
     storage: &storage::Opened,
     lifecycle: &Lifecycle,
     metrics: &Metrics,
-) -> Result<Chain, StartError> {
+) -> Result<(Chain, Option<Arc<KubernetesService>>), StartError> {
     let authorizer = config.authorization.authorizer();
     let registry = Arc::new(Registry::new(storage.storage.clone(), registry_config(config, storage)));
+    let advertised = advertised(config);
+    let address = advertised.unwrap_or(Ipv4Addr::LOCALHOST.into());
+    let endpoint = Endpoint { address, port, node_port: None };
+    bootstrap::create_missing(&registry, &endpoint).await?;
+    let announced = match advertised {
+        Some(_) => Some(KubernetesService::new(registry.clone(), endpoint).map_err(StartError::Announce)?),
+        None => {
+            warn!("there is no address that others could reach: the service kubernetes will lead nowhere");
+            None
+        }
+    };
     let endpoints = Arc::new(Endpoints::new(
         registry,
         EndpointsConfig {
@@ -314,7 +347,7 @@ async fn build_chain(
         end_watches: lifecycle.end_watches.signal(),
     };
     let routes = routes::Routes { health, metrics: metrics.clone(), endpoints };
-    Ok(chain::build(&parts, routes.into_service()))
+    Ok((chain::build(&parts, routes.into_service()), announced.map(Arc::new)))
 }
 
 fn registry_config(config: &Config, storage: &storage::Opened) -> RegistryConfig {
@@ -378,27 +411,36 @@ fn names(config: &Config) -> Names {
     }
     let mut addresses = BTreeSet::from([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
     addresses.extend(config.services.cidrs.iter().map(Cidr::first));
-    addresses.insert(advertised(&config.serving));
+    addresses.extend(advertised(config));
     if !config.serving.bind_address.is_unspecified() {
         addresses.insert(config.serving.bind_address);
     }
     Names { dns, addresses }
 }
 
-/// The address under which others in the cluster find this server.
-fn advertised(serving: &Serving) -> IpAddr {
-    if let Some(address) = serving.advertise_address {
-        return address;
+/// The address under which others in the cluster find this server: the one that is configured, or else one
+/// of this machine that is of the service range's family. `None` where it has none that others can reach.
+fn advertised(config: &Config) -> Option<IpAddr> {
+    let Serving { advertise_address, bind_address, .. } = config.serving;
+    if advertise_address.is_some() {
+        return advertise_address;
     }
-    if !serving.bind_address.is_unspecified() {
-        return serving.bind_address;
+    let ipv4 = config.services.cidrs.first().is_none_or(Cidr::is_ipv4);
+    if !bind_address.is_unspecified() && !bind_address.is_loopback() && bind_address.is_ipv4() == ipv4 {
+        return Some(bind_address);
     }
-    // Sends nothing: the kernel picks the address that packets to somewhere else would leave from.
-    let outgoing = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
-        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+    // Sends nothing: the kernel picks the address that packets to somewhere else would leave from. The
+    // destinations are kept for documentation.
+    let (any, elsewhere): (IpAddr, IpAddr) = if ipv4 {
+        (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into())
+    } else {
+        (Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into())
+    };
+    let outgoing = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((elsewhere, 9))?;
         socket.local_addr()
     });
-    outgoing.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
+    outgoing.ok().map(|address| address.ip()).filter(|address| !address.is_loopback())
 }
 
 /// An address that this machine can connect to.
