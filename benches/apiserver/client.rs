@@ -34,7 +34,14 @@ impl Client {
     }
 
     /// Sends a request, checks that it succeeds, and returns the size of the answer's body.
-    pub(crate) async fn send(&self, method: &str, path: &str, accept: &str, kind: &str, body: String) -> usize {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        accept: &str,
+        kind: &str,
+        body: String,
+    ) -> usize {
         let request = http::Request::builder()
             .method(method)
             .uri(format!("https://{}{path}", self.authority))

@@ -38,7 +38,8 @@ fn main() {
 
 async fn measure(store_name: &str, store: Store) {
     let tokens = tempfile::NamedTempFile::new().expect("a temporary file");
-    std::fs::write(tokens.path(), "admintoken,admin,admin-uid,\"system:masters\"\n").expect("it can be written");
+    std::fs::write(tokens.path(), "admintoken,admin,admin-uid,\"system:masters\"\n")
+        .expect("it can be written");
     let flag = format!("--token-auth-file={}", tokens.path().display());
     let started = Instant::now();
     let server = Server::start_with(store, &[&flag]);
@@ -49,7 +50,9 @@ async fn measure(store_name: &str, store: Store) {
     client.send("POST", "/api/v1/namespaces", JSON, JSON, namespace.into()).await;
 
     println!("\n## {store_name}");
-    println!("first start to ready: {ready:.0?} (target for a start 200 ms); idle: {idle:.0} MiB (target 30)");
+    println!(
+        "first start to ready: {ready:.0?} (target for a start 200 ms); idle: {idle:.0} MiB (target 30)"
+    );
     Row::head();
     let pods = "/api/v1/namespaces/bench/pods";
     load(&client, &server, "create a pod", 350.0, PODS, |i| {

@@ -61,7 +61,10 @@ impl Row {
     }
 
     pub(crate) fn head() {
-        println!("{:<28}{:>14}{:>14}{:>12}{:>12}{:>12}", "work", "CPU/unit µs", "target µs", "per second", "p50", "p99");
+        println!(
+            "{:<28}{:>14}{:>14}{:>12}{:>12}{:>12}",
+            "work", "CPU/unit µs", "target µs", "per second", "p50", "p99"
+        );
     }
 
     pub(crate) fn print(&self) {

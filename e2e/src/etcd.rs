@@ -30,7 +30,8 @@ impl Etcd {
             format!("--initial-advertise-peer-urls={peer}"),
             format!("--initial-cluster=default={peer}"),
         ]));
-        process.wait_for_line(Duration::from_secs(30), |line| line.contains("ready to serve client requests"));
+        process
+            .wait_for_line(Duration::from_secs(30), |line| line.contains("ready to serve client requests"));
         Some(Etcd { endpoint, _process: process, _data: data })
     }
 }

@@ -51,7 +51,9 @@ impl Process {
             match self.lines.recv_timeout(deadline.saturating_duration_since(std::time::Instant::now())) {
                 Ok(line) if wanted(&line) => return line,
                 Ok(line) => seen.push(line),
-                Err(RecvTimeoutError::Timeout) => panic!("no such line in {within:?}; got:\n{}", seen.join("\n")),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("no such line in {within:?}; got:\n{}", seen.join("\n"))
+                }
                 Err(RecvTimeoutError::Disconnected) => panic!("ended; it said:\n{}", seen.join("\n")),
             }
         }

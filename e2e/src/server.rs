@@ -48,7 +48,8 @@ impl Server {
 
     /// Ends the server and starts it again on the same data, port and flags.
     pub fn restart(self) -> Server {
-        let (url, flags, mut process, data, store) = (self.url, self.flags, self.process, self.data, self.store);
+        let (url, flags, mut process, data, store) =
+            (self.url, self.flags, self.process, self.data, self.store);
         assert_eq!(terminate(&mut process), 0, "the server ends cleanly");
         let process = launch(&flags);
         Server { url, store, flags, process, data }
@@ -98,6 +99,10 @@ pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a test has a program");
     let profile = test.parent().and_then(Path::parent).expect("tests are in PROFILE/deps");
     let program = profile.join("kube-apiserver");
-    assert!(program.exists(), "{} is missing: `cargo build --bin kube-apiserver` makes it", program.display());
+    assert!(
+        program.exists(),
+        "{} is missing: `cargo build --bin kube-apiserver` makes it",
+        program.display()
+    );
     program
 }

@@ -23,7 +23,10 @@ const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
 const AGGREGATED: [(MediaType, &str); 3] = [
     (MediaType::Json, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"),
     (MediaType::Yaml, "application/yaml;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"),
-    (MediaType::Protobuf, "application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"),
+    (
+        MediaType::Protobuf,
+        "application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+    ),
 ];
 
 /// The discovery documents of all that is served.
@@ -69,13 +72,16 @@ impl Discovery {
             if !group.is_empty() {
                 let tree = group_tree(group, versions.iter().map(|(version, _)| *version));
                 list.push(Value::Object(tree.clone()));
-                plain.insert(format!("/apis/{group}"), Document { kind: "APIGroup", tree, api_version: "v1" });
+                plain
+                    .insert(format!("/apis/{group}"), Document { kind: "APIGroup", tree, api_version: "v1" });
             }
         }
         let tree = [(Text::from("groups"), Value::Array(list))].into_iter().collect();
         plain.insert("/apis".into(), Document { kind: "APIGroupList", tree, api_version: "v1" });
-        let (legacy, named): (Groups<'_>, Groups<'_>) = groups.iter().cloned().partition(|(g, _)| g.is_empty());
-        let legacy_versions = legacy.iter().flat_map(|(_, v)| v).map(|(v, _)| Value::from(v.as_str())).collect();
+        let (legacy, named): (Groups<'_>, Groups<'_>) =
+            groups.iter().cloned().partition(|(g, _)| g.is_empty());
+        let legacy_versions =
+            legacy.iter().flat_map(|(_, v)| v).map(|(v, _)| Value::from(v.as_str())).collect();
         let aggregated = [("/api", aggregate(&legacy)?), ("/apis", aggregate(&named)?)].into();
         Ok(Discovery { plain, aggregated, legacy_versions })
     }
@@ -87,9 +93,11 @@ impl Discovery {
         if path != "/api" && !self.plain.contains_key(path) {
             return None;
         }
-        Some(self.answer(path, request).unwrap_or_else(|status| {
-            respond::status(&status, Format::of(&request.headers, &request.uri))
-        }))
+        Some(
+            self.answer(path, request).unwrap_or_else(|status| {
+                respond::status(&status, Format::of(&request.headers, &request.uri))
+            }),
+        )
     }
 
     fn answer(&self, path: &str, request: &Parts) -> Result<Response, Status> {
@@ -132,7 +140,8 @@ impl Discovery {
 impl Document {
     fn respond(&self, format: Format) -> Result<Response, Status> {
         let name = format!("{META}.{}", self.kind);
-        let ty = keelson_api::schema().id(&name).ok_or_else(|| Status::internal(format!("no type {name}")))?;
+        let ty =
+            keelson_api::schema().id(&name).ok_or_else(|| Status::internal(format!("no type {name}")))?;
         let bytes = respond::tree(ty, self.tree.clone(), self.api_version, self.kind, format)?;
         Ok(respond::whole(StatusCode::OK, format.media_type.name(), bytes, false))
     }
@@ -142,7 +151,9 @@ impl Aggregated {
     fn respond(&self, request: &Parts, media_type: MediaType) -> Response {
         let known = request.headers.get(IF_NONE_MATCH).is_some_and(|tag| tag == self.etag);
         let mut response = match self.encoded.iter().find(|(m, ..)| *m == media_type).filter(|_| !known) {
-            Some((_, name, bytes)) => respond::whole(StatusCode::OK, name, bytes.clone(), respond::accepts_gzip(&request.headers)),
+            Some((_, name, bytes)) => {
+                respond::whole(StatusCode::OK, name, bytes.clone(), respond::accepts_gzip(&request.headers))
+            }
             None => {
                 let mut response = Response::new(crate::request::empty());
                 *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -162,7 +173,9 @@ fn wants_aggregated(request: &Parts) -> Option<MediaType> {
         let Some(media_type) = MediaType::ALL.into_iter().find(|m| clause.matches(*m)) else { continue };
         let value = |name| clause.parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
         match (value("g"), value("v"), value("as")) {
-            (Some("apidiscovery.k8s.io"), Some("v2"), Some("APIGroupDiscoveryList")) => return Some(media_type),
+            (Some("apidiscovery.k8s.io"), Some("v2"), Some("APIGroupDiscoveryList")) => {
+                return Some(media_type);
+            }
             (None, None, None) => return None,
             _ => {}
         }
@@ -247,7 +260,8 @@ fn aggregate(groups: &Groups<'_>) -> Result<Aggregated, Status> {
             metadata.insert("name", group.as_str());
         }
         let versions = versions.iter().map(|(version, resources)| {
-            let resources: Vec<Value> = resources.iter().map(|r| Value::Object(aggregated_resource(r))).collect();
+            let resources: Vec<Value> =
+                resources.iter().map(|r| Value::Object(aggregated_resource(r))).collect();
             let mut tree = Map::new();
             tree.insert("version", (*version).clone());
             tree.insert("resources", resources);

@@ -12,7 +12,8 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, EXPIRES, HeaderValue, IF_NONE_MATCH, LOCATION, VARY,
+    ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, EXPIRES, HeaderValue, IF_NONE_MATCH,
+    LOCATION, VARY,
 };
 use http::request::Parts;
 use http::{Method, StatusCode};
@@ -62,7 +63,10 @@ impl OpenApi {
             })
             .collect();
         let mut index = Vec::new();
-        json::encode_untyped(&Value::Object([(Text::from("paths"), paths.into())].into_iter().collect()), &mut index);
+        json::encode_untyped(
+            &Value::Object([(Text::from("paths"), paths.into())].into_iter().collect()),
+            &mut index,
+        );
         OpenApi { hashes, v2_hash: hash("v2"), index: index.into(), made: Arc::default() }
     }
 
@@ -78,7 +82,9 @@ impl OpenApi {
         }
         Some(match v3 {
             None => {
-                let Some(protobuf) = wants_protobuf(request, "v2") else { return Some(bare(StatusCode::NOT_ACCEPTABLE)) };
+                let Some(protobuf) = wants_protobuf(request, "v2") else {
+                    return Some(bare(StatusCode::NOT_ACCEPTABLE));
+                };
                 self.document(request, "v2", &self.v2_hash, protobuf, false).await
             }
             Some("" | "/") => respond::plain_text(StatusCode::OK, self.index.clone()),
@@ -104,7 +110,14 @@ impl OpenApi {
     }
 
     /// A document; `lasting` where the URL names its hash, so that the answer never changes.
-    async fn document(&self, request: &Parts, path: &str, hash: &str, protobuf: bool, lasting: bool) -> Response {
+    async fn document(
+        &self,
+        request: &Parts,
+        path: &str,
+        hash: &str,
+        protobuf: bool,
+        lasting: bool,
+    ) -> Response {
         let tag = format!("\"{hash}\"");
         let known = request.headers.get(IF_NONE_MATCH).is_some_and(|t| t.as_bytes() == tag.as_bytes());
         let mut response = if known {
@@ -112,7 +125,9 @@ impl OpenApi {
         } else {
             match self.made((path.to_owned(), protobuf)).await {
                 Ok(made) => made.respond(request, content_type(path, protobuf)),
-                Err(status) => return respond::status(&status, respond::Format::of(&request.headers, &request.uri)),
+                Err(status) => {
+                    return respond::status(&status, respond::Format::of(&request.headers, &request.uri));
+                }
             }
         };
         let headers = response.headers_mut();
@@ -259,15 +274,26 @@ mod tests {
         let (parts, body) = get(&openapi, "/openapi/v3/apis/apps/v1", &[(IF_NONE_MATCH, &tag)]).await;
         assert_eq!((parts.status, body.len()), (StatusCode::NOT_MODIFIED, 0));
         let (parts, _) = get(&openapi, "/openapi/v3/apis/apps/v1?hash=WRONG", &[]).await;
-        assert_eq!((parts.status, parts.headers[LOCATION].to_str().unwrap()), (StatusCode::MOVED_PERMANENTLY, url));
+        assert_eq!(
+            (parts.status, parts.headers[LOCATION].to_str().unwrap()),
+            (StatusCode::MOVED_PERMANENTLY, url)
+        );
     }
 
     #[tokio::test]
     async fn media_types() {
         let openapi = OpenApi::new();
         for (path, accept, content_type) in [
-            ("/openapi/v3/version", "application/com.github.proto-openapi.spec.v3@v1.0+protobuf", V3_PROTOBUF),
-            ("/openapi/v3/version", "application/com.github.proto-openapi.spec.v3.v1.0+protobuf", V3_PROTOBUF),
+            (
+                "/openapi/v3/version",
+                "application/com.github.proto-openapi.spec.v3@v1.0+protobuf",
+                V3_PROTOBUF,
+            ),
+            (
+                "/openapi/v3/version",
+                "application/com.github.proto-openapi.spec.v3.v1.0+protobuf",
+                V3_PROTOBUF,
+            ),
             ("/openapi/v3/version", "application/xml, */*;q=0.1", JSON),
         ] {
             let (parts, _) = get(&openapi, path, &[(ACCEPT, accept)]).await;

@@ -1,9 +1,9 @@
 //! `/version`: which Kubernetes this is.
 
 use bytes::Bytes;
+use http::Method;
 use http::StatusCode;
 use http::request::Parts;
-use http::Method;
 use keelson_apimachinery::Status;
 
 use super::respond::{self, Format};

@@ -48,7 +48,13 @@ impl Status {
     /// A failure with this code (400 to 599), reason (`""` is unset) and message.
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
         debug_assert!((400..600).contains(&code), "a Status is a failure");
-        Status { code: code.clamp(400, 599), reason, message: message.into(), details: None, continue_token: None }
+        Status {
+            code: code.clamp(400, 599),
+            reason,
+            message: message.into(),
+            details: None,
+            continue_token: None,
+        }
     }
 
     /// The same with details.
@@ -169,8 +175,12 @@ impl Status {
 
     /// 405: the generic message that clients get for a method that no verb maps to.
     pub fn method_not_allowed() -> Self {
-        Status::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
-            .with_details(Details::default())
+        Status::new(
+            405,
+            "MethodNotAllowed",
+            "the server does not allow this method on the requested resource",
+        )
+        .with_details(Details::default())
     }
 
     /// 406: none of the accepted media types can be made; `accepted` lists those that can.
@@ -250,9 +260,17 @@ mod tests {
             assert_eq!((status.code(), status.message()), (code, message));
         };
         check(Status::not_found("", "pods", "a"), 404, r#"pods "a" not found"#);
-        check(Status::already_exists("apps", "deployments", "a"), 409, r#"deployments.apps "a" already exists"#);
+        check(
+            Status::already_exists("apps", "deployments", "a"),
+            409,
+            r#"deployments.apps "a" already exists"#,
+        );
         check(Status::forbidden("", "pods", "", "no"), 403, "pods is forbidden: no");
         let wrong = FieldError::required(&Path::new("a"), "");
-        check(Status::invalid("", "Pod", "x", std::slice::from_ref(&wrong)), 422, r#"Pod "x" is invalid: a: Required value"#);
+        check(
+            Status::invalid("", "Pod", "x", std::slice::from_ref(&wrong)),
+            422,
+            r#"Pod "x" is invalid: a: Required value"#,
+        );
     }
 }

@@ -71,8 +71,15 @@ fn apply_and_get(kubectl: &Kubectl) {
 
 fn watch_while_patching(kubectl: &Kubectl) {
     let watch = kubectl.background(&[
-        "-n", "shop", "get", "configmap", "settings", "--watch", "--output-watch-events",
-        "-o", "jsonpath={.type}{\" \"}{.object.data.colour}{\"\\n\"}",
+        "-n",
+        "shop",
+        "get",
+        "configmap",
+        "settings",
+        "--watch",
+        "--output-watch-events",
+        "-o",
+        "jsonpath={.type}{\" \"}{.object.data.colour}{\"\\n\"}",
     ]);
     watch.line(|line| line == "ADDED blue");
     for colour in ["red", "green"] {
@@ -88,7 +95,10 @@ fn watch_while_patching(kubectl: &Kubectl) {
 fn explain(kubectl: &Kubectl) {
     let text = kubectl.run(&["explain", "pod.spec.containers"]);
     assert!(text.contains("KIND:       Pod") && text.contains("FIELD: containers <[]Container>"), "{text}");
-    assert!(text.contains("imagePullPolicy") && text.contains("List of containers belonging to the pod"), "{text}");
+    assert!(
+        text.contains("imagePullPolicy") && text.contains("List of containers belonging to the pod"),
+        "{text}"
+    );
 }
 
 fn scale_label_and_delete(kubectl: &Kubectl) {
@@ -103,7 +113,14 @@ fn scale_label_and_delete(kubectl: &Kubectl) {
     assert_eq!(none.trim(), "");
 
     kubectl.run_with_input(&["-n", "shop", "delete", "--wait=true", "-f", "-"], WORKLOAD);
-    let left = kubectl.run(&["-n", "shop", "get", "deployment,service,configmap,secret,ingress,cronjob", "-o", "name"]);
+    let left = kubectl.run(&[
+        "-n",
+        "shop",
+        "get",
+        "deployment,service,configmap,secret,ingress,cronjob",
+        "-o",
+        "name",
+    ]);
     assert_eq!(left.trim(), "");
     let gone = kubectl.attempt(&["-n", "shop", "get", "deployment", "web"], "").expect_err("it was deleted");
     assert_eq!(gone.trim(), r#"Error from server (NotFound): deployments.apps "web" not found"#);

@@ -14,7 +14,10 @@ fn objects_survive_a_restart_of_the_server() {
     kubectl.run(&["create", "configmap", "later"]);
     let version = |name: &str| -> u64 {
         let object = kubectl.json(&["get", "configmap", name, "-o", "json"]);
-        object["metadata"]["resourceVersion"].as_str().and_then(|v| v.parse().ok()).expect("a resource version")
+        object["metadata"]["resourceVersion"]
+            .as_str()
+            .and_then(|v| v.parse().ok())
+            .expect("a resource version")
     };
     assert!(version("later") > version("kept"), "resource versions only rise");
     drop(server);

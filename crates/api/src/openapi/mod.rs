@@ -61,7 +61,8 @@ fn references(value: &Value, prefix: &str, names: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
             for (key, member) in members.iter() {
-                match member.as_str().filter(|_| key == "$ref").and_then(|target| target.strip_prefix(prefix)) {
+                match member.as_str().filter(|_| key == "$ref").and_then(|target| target.strip_prefix(prefix))
+                {
                     Some(name) => names.push(name.to_owned()),
                     None => references(member, prefix, names),
                 }

@@ -180,7 +180,11 @@ fn of_resource(names: &Names, prefix: &str, resource: &Resource) -> Vec<PathItem
     let gvk = [&resource.group, &resource.version, &resource.kind].map(ToString::to_string);
     let make = Make { names, gvk, scope: if resource.namespaced { "Namespaced" } else { "" } };
     let (plural, in_namespace) = (&resource.plural, resource.namespaced);
-    let base = if in_namespace { format!("{prefix}/namespaces/{{namespace}}/{plural}") } else { format!("{prefix}/{plural}") };
+    let base = if in_namespace {
+        format!("{prefix}/namespaces/{{namespace}}/{plural}")
+    } else {
+        format!("{prefix}/{plural}")
+    };
     let watch_base = base.replacen(prefix, &format!("{prefix}/watch"), 1);
     let place: &[Parameter] = if in_namespace { &[NAMESPACE] } else { &[] };
     let list_type = format!("{ty}List");
@@ -204,13 +208,15 @@ fn of_resource(names: &Names, prefix: &str, resource: &Resource) -> Vec<PathItem
         collection.push(list(make.id("list", kind, ""), "list", &list_type, place));
     }
     if has("create") {
-        let mut post = make.write("post", make.id("create", kind, ""), "post", &[place, parameters::WRITE], &ty);
+        let mut post =
+            make.write("post", make.id("create", kind, ""), "post", &[place, parameters::WRITE], &ty);
         post.codes = &["200", "201", "202"];
         collection.push(post);
     }
     if has("deletecollection") {
         let id = format!("delete{}Collection{}{kind}", names.id, make.scope);
-        let mut delete = make.operation("delete", id, "deletecollection", &[place, parameters::DELETE_COLLECTION]);
+        let mut delete =
+            make.operation("delete", id, "deletecollection", &[place, parameters::DELETE_COLLECTION]);
         (delete.body, delete.answer) = (Body::DeleteOptions, Some(format!("{META}.Status")));
         collection.push(delete);
     }
@@ -239,7 +245,13 @@ fn of_resource(names: &Names, prefix: &str, resource: &Resource) -> Vec<PathItem
     items
 }
 
-fn of_subresource(make: &Make<'_>, item: &str, kind: &str, subresource: &Subresource, named: &[Parameter]) -> Vec<PathItem> {
+fn of_subresource(
+    make: &Make<'_>,
+    item: &str,
+    kind: &str,
+    subresource: &Subresource,
+    named: &[Parameter],
+) -> Vec<PathItem> {
     let gvk = [&subresource.group, &subresource.version, &subresource.kind].map(ToString::to_string);
     let make = Make { names: make.names, gvk, scope: make.scope };
     let suffix = capitalized(&subresource.name);
@@ -254,7 +266,12 @@ fn of_subresource(make: &Make<'_>, item: &str, kind: &str, subresource: &Subreso
             let place: &[Parameter] = if with_path { &[PROXY_PATH] } else { &[] };
             let operations = methods.iter().map(|method| {
                 let with = if with_path { "WithPath" } else { "" };
-                let id = format!("connect{}{}{}{kind}{suffix}{with}", make.names.id, capitalized(method), make.scope);
+                let id = format!(
+                    "connect{}{}{}{kind}{suffix}{with}",
+                    make.names.id,
+                    capitalized(method),
+                    make.scope
+                );
                 let mut operation = make.operation(method, id, "connect", &[named, place, options]);
                 operation.parameters.retain(|p| p.name != PRETTY.name);
                 operation.produces = Produces::Anything;
@@ -304,7 +321,8 @@ fn object_operations(
                 patch
             }
             "delete" => {
-                let mut delete = make.operation("delete", id("delete"), "delete", &[place, parameters::DELETE]);
+                let mut delete =
+                    make.operation("delete", id("delete"), "delete", &[place, parameters::DELETE]);
                 let status = format!("{META}.Status");
                 delete.answer = Some(if deletes_to_object { ty.to_owned() } else { status });
                 (delete.body, delete.codes) = (Body::DeleteOptions, &["200", "202"]);
@@ -333,7 +351,13 @@ impl Make<'_> {
         format!("{verb}{}{}{kind}{suffix}", self.names.id, self.scope)
     }
 
-    fn operation(&self, method: &'static str, id: String, action: &'static str, parameters: &[&[Parameter]]) -> Operation {
+    fn operation(
+        &self,
+        method: &'static str,
+        id: String,
+        action: &'static str,
+        parameters: &[&[Parameter]],
+    ) -> Operation {
         let mut parameters: Vec<Parameter> = parameters.concat();
         parameters.push(PRETTY);
         parameters.sort_by_key(|p| (p.name, p.location == Location::Query));
@@ -352,7 +376,14 @@ impl Make<'_> {
         }
     }
 
-    fn write(&self, method: &'static str, id: String, action: &'static str, parameters: &[&[Parameter]], ty: &str) -> Operation {
+    fn write(
+        &self,
+        method: &'static str,
+        id: String,
+        action: &'static str,
+        parameters: &[&[Parameter]],
+        ty: &str,
+    ) -> Operation {
         let mut operation = self.operation(method, id, action, parameters);
         operation.body = Body::Object(ty.to_owned());
         operation.answer = Some(ty.to_owned());

@@ -102,18 +102,20 @@ fn write(number: u32, shape: &Shape, value: &Value, out: &mut Vec<u8>) {
         }
         (Shape::List(shape), Value::Array(list)) => list.iter().for_each(|v| write(number, shape, v, out)),
         (Shape::Wrapped(inner, shape), value) => message(number, out, |out| write(*inner, shape, value, out)),
-        (Shape::OrReference(table), Value::Object(members)) => message(number, out, |out| {
-            match members.get("$ref") {
+        (Shape::OrReference(table), Value::Object(members)) => {
+            message(number, out, |out| match members.get("$ref") {
                 Some(target) => reference(target, out),
                 None => message(1, out, |out| write_members(table, members, out)),
-            }
-        }),
+            })
+        }
         (Shape::Named(inner, shape), Value::Object(members)) => message(number, out, |out| {
             for (key, value) in members.iter() {
                 message(*inner, out, |out| named(key, out, |out| write(2, shape, value, out)));
             }
         }),
-        (Shape::OrBoolean(_), Value::Bool(_)) => message(number, out, |out| write(2, &Shape::Bool, value, out)),
+        (Shape::OrBoolean(_), Value::Bool(_)) => {
+            message(number, out, |out| write(2, &Shape::Bool, value, out))
+        }
         (Shape::OrBoolean(shape), value) => message(number, out, |out| write(1, shape, value, out)),
         (Shape::Default, Value::Int(_) | Value::Float(_)) => {
             message(number, out, |out| write(1, &Shape::Double, value, out));
@@ -122,20 +124,24 @@ fn write(number: u32, shape: &Shape, value: &Value, out: &mut Vec<u8>) {
         (Shape::Default, Value::String(_)) => message(number, out, |out| write(3, &Shape::Text, value, out)),
         (Shape::Parameter, Value::Object(members)) => {
             message(number, out, |out| match members.get("in").and_then(Value::as_str) {
-                Some("body") => message(1, out, |out| write_members(&v2_tables::BODY_PARAMETER, members, out)),
+                Some("body") => {
+                    message(1, out, |out| write_members(&v2_tables::BODY_PARAMETER, members, out))
+                }
                 Some(place) => message(2, out, |out| {
                     let place = if place == "path" { 4 } else { 3 };
-                    message(place, out, |out| write_members(&v2_tables::OTHER_PARAMETER[place as usize - 3], members, out));
+                    message(place, out, |out| {
+                        write_members(&v2_tables::OTHER_PARAMETER[place as usize - 3], members, out)
+                    });
                 }),
                 None => {}
             });
         }
-        (Shape::ParameterOrReference, Value::Object(members)) => message(number, out, |out| {
-            match members.get("$ref") {
+        (Shape::ParameterOrReference, Value::Object(members)) => {
+            message(number, out, |out| match members.get("$ref") {
                 Some(target) => reference(target, out),
                 None => write(1, &Shape::Parameter, value, out),
-            }
-        }),
+            })
+        }
         _ => {}
     }
 }
@@ -378,7 +384,8 @@ mod v3_tables {
     static RESPONSE: Message =
         Message { members: &[("description", 1, Shape::Text), ("content", 3, CONTENT)], extensions: 5 };
     const CONTENT: Shape = Shape::Named(1, &Shape::Message(&MEDIA_TYPE));
-    static MEDIA_TYPE: Message = Message { members: &[("schema", 1, Shape::OrReference(&SCHEMA))], extensions: 5 };
+    static MEDIA_TYPE: Message =
+        Message { members: &[("schema", 1, Shape::OrReference(&SCHEMA))], extensions: 5 };
     static SCHEMA_SHAPE: Shape = Shape::OrReference(&SCHEMA);
     static SCHEMA: Message = Message {
         members: &[

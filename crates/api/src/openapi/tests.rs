@@ -99,5 +99,7 @@ fn every_reference_leads_to_a_schema_and_operation_ids_are_unique() {
         }
     }
     assert!(ids.len() > 800, "{} operations", ids.len());
-    assert!(super::v3("apis/none", &Undescribed).is_none() && super::v3("apis/apps/v9", &Undescribed).is_none());
+    assert!(
+        super::v3("apis/none", &Undescribed).is_none() && super::v3("apis/apps/v9", &Undescribed).is_none()
+    );
 }

@@ -156,7 +156,9 @@ fn parameter(parameter: &Parameter) -> Value {
             ("required", true.into()),
             ("schema", schema),
         ]),
-        Location::Query => object([("in", "query".into()), ("name", parameter.name.into()), ("schema", schema)]),
+        Location::Query => {
+            object([("in", "query".into()), ("name", parameter.name.into()), ("schema", schema)])
+        }
     }
 }
 

@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn collecting_sorts_and_the_last_of_equal_keys_wins() {
-        let map: Map = [("b", 1), ("a", 2), ("b", 3)].map(|(k, v)| (Text::from(k), Value::Int(v))).into_iter().collect();
+        let map: Map =
+            [("b", 1), ("a", 2), ("b", 3)].map(|(k, v)| (Text::from(k), Value::Int(v))).into_iter().collect();
         assert_eq!(map.keys().collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(map.get("b"), Some(&Value::Int(3)));
     }
