@@ -242,3 +242,30 @@ async fn of_two_compactors_one_compacts() {
     assert!(turns >= 2, "{turns}");
     assert!(shown.parse::<u64>().expect("a revision") >= start, "{shown}");
 }
+
+/// `cargo test -p keelson-storage --test etcd -- --ignored --nocapture`
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn throughput() {
+    let Some(server) = Server::start(Settings::default()).await else { return };
+    let store = Etcd::connect(Options::new([server.url()])).await.expect("connected");
+    let cpu = || {
+        let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+        let fields: Vec<&str> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();
+        fields[11..13].iter().map(|field| field.parse::<u64>().expect("ticks")).sum::<u64>() * 10_000
+    };
+    let (started, spent) = (clock::monotonic(), cpu());
+    let writers = (0..32).map(|writer| {
+        let store = &store;
+        async move {
+            let mut count = 0_u64;
+            while started.elapsed() < Duration::from_secs(5) {
+                store.create(&format!("w{writer}/{count}"), bytes(4096), None).await.expect("created");
+                count += 1;
+            }
+            count
+        }
+    });
+    let total: u64 = futures::future::join_all(writers).await.into_iter().sum();
+    println!("32 writers of 4 KB: {} writes/s, {} us CPU a write", total / 5, (cpu() - spent) / total);
+}

@@ -207,6 +207,46 @@ async fn a_batch_torn_by_a_power_failure_goes_and_nothing_before_it() {
 }
 
 #[tokio::test]
+async fn a_damaged_table_is_said_or_does_no_harm() {
+    let root = tempfile::tempdir().expect("a directory");
+    let data = root.path().join("data");
+    let store = open(&data).await;
+    let value = |number: usize| Bytes::from(vec![u8::try_from(number % 251).expect("small"); 60_000]);
+    // Enough for the database to write tables.
+    for number in 0..250 {
+        store.create(&format!("k{number:04}"), value(number), None).await.expect("created");
+    }
+    let tables = data.join("db/keyspaces/1/tables");
+    let deadline = clock::monotonic() + Duration::from_secs(30);
+    while content(&tables).is_empty() {
+        assert!(clock::monotonic() < deadline, "no table was written");
+        clock::sleep(Duration::from_millis(10)).await;
+    }
+    store.close().await.expect("closed");
+    let (table, whole) = content(&tables).into_iter().next().expect("a table");
+    let mut said = 0;
+    for part in 0..12 {
+        let mut damaged = whole.clone();
+        damaged[whole.len() * part / 12 + 100] ^= 0x55;
+        fs::write(&table, &damaged).expect("written");
+        match Embedded::open(Options::new(&data)).await {
+            Err(failure) => {
+                assert!(matches!(failure, OpenError::Corrupt { .. }), "part {part}: {failure:?}");
+                said += 1;
+            }
+            Ok(store) => {
+                for number in 0..250 {
+                    let state = store.get(&format!("k{number:04}")).await.expect("read");
+                    assert!(state.is_some_and(|state| state.value == value(number)), "part {part}: {number}");
+                }
+                store.close().await.expect("closed");
+            }
+        }
+    }
+    assert!(said > 0, "none of it was noticed");
+}
+
+#[tokio::test]
 async fn compaction_forgets_on_disk_too_and_revisions_stay() {
     let root = tempfile::tempdir().expect("a directory");
     let store = open(root.path()).await;
