@@ -167,26 +167,18 @@ fn from_protobuf(expected: Expected<'_>, body: &[u8]) -> Result<Decoded, Status>
 
 /// Go's complaint about a body that is no object, or whose `apiVersion` or `kind` is no text.
 fn check_type_fields(value: &Value) -> Result<(), String> {
-    let go_kind = |value: &Value| match value {
-        Value::Null => None,
-        Value::Bool(_) => Some("bool"),
-        Value::Int(_) | Value::Float(_) => Some("number"),
-        Value::String(_) => Some("string"),
-        Value::Array(_) => Some("array"),
-        Value::Raw(_) | Value::Object(_) => Some("object"),
-    };
     let Value::Object(members) = value else {
         return match go_kind(value) {
-            None => Ok(()),
-            Some(kind) => Err(format!(
+            "null" => Ok(()),
+            kind => Err(format!(
                 "json: cannot unmarshal {kind} into Go value of type struct {{ APIVersion string \
                  \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
             )),
         };
     };
     for key in ["apiVersion", "kind"] {
-        match members.get(key).and_then(go_kind) {
-            None | Some("string") => {}
+        match members.get(key).map(go_kind) {
+            None | Some("string" | "null") => {}
             Some(kind) => {
                 return Err(format!(
                     "json: cannot unmarshal {kind} into Go struct field .{key} of type string"
@@ -195,6 +187,18 @@ fn check_type_fields(value: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What Go's JSON decoder calls a value's type.
+pub(super) fn go_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Int(_) | Value::Float(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Raw(_) | Value::Object(_) => "object",
+    }
 }
 
 /// The beginning of a body as messages show it.

@@ -12,7 +12,7 @@ use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Map, Schema, Status, TypeId, Value, patch};
 
 use super::call::{Call, dedup_owner_references};
-use super::decode::{strict_text, warn};
+use super::decode::{go_kind, strict_text, warn};
 use super::represent::Item;
 use super::{Endpoints, body};
 use crate::registry::{Change, Warnings};
@@ -227,17 +227,6 @@ fn read(patch_type: PatchType, body: &[u8], strict: bool) -> Result<Decoded, Sta
         }
     }
     Ok(decoded)
-}
-
-fn go_kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Int(_) | Value::Float(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Raw(_) | Value::Object(_) => "object",
-    }
 }
 
 /// A patched tree as upstream's patch library prints it: what the patch touched with sorted keys, what it
