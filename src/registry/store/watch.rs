@@ -215,8 +215,10 @@ impl Watcher {
 
     fn take(&mut self, event: Event) -> Result<(), Failure> {
         let revision = event.revision();
-        // What was dropped for long is worth a word: everything before this event was delivered.
-        self.maybe_bookmark(revision.saturating_sub(1));
+        if !matches!(event, Event::Progress { .. }) {
+            // What was dropped for long is worth a word: everything before this event was delivered.
+            self.maybe_bookmark(revision.saturating_sub(1));
+        }
         let event = match event {
             Event::Progress { revision } => {
                 self.maybe_bookmark(revision);

@@ -153,7 +153,7 @@ async fn services_hold_an_address_from_birth_to_death() {
     let object = cluster.create("services", "ns", &service("a", "{}")).await.unwrap();
     let ip = object.str_at(&["spec", "clusterIP"]).to_owned();
     assert!(ip.starts_with("10.0.0."), "{ip}");
-    assert_eq!(strings(&object, &["spec", "clusterIPs"]), [ip.clone()]);
+    assert_eq!(strings(&object, &["spec", "clusterIPs"]), std::slice::from_ref(&ip));
     assert_eq!(strings(&object, &["spec", "ipFamilies"]), ["IPv4"]);
     assert_eq!(object.str_at(&["spec", "ipFamilyPolicy"]), "SingleStack");
     let address = cluster.get("networking.k8s.io/ipaddresses", "", &ip).await.unwrap();
@@ -194,7 +194,7 @@ async fn services_hold_an_address_from_birth_to_death() {
     .await;
     // A write that fails gives back what was taken for it.
     cluster.create("services", "ns", &service("a", "{}")).await.unwrap_err();
-    assert_eq!(addresses(&cluster).await, [ip.clone()]);
+    assert_eq!(addresses(&cluster).await, std::slice::from_ref(&ip));
     cluster.create("endpoints", "ns", r#"{"metadata":{"name":"a"}}"#).await.unwrap();
     cluster.delete("services", "ns", "a", &DeleteOptions::default()).await.unwrap();
     assert!(addresses(&cluster).await.is_empty());
@@ -239,7 +239,7 @@ async fn addresses_follow_the_type() {
     };
     let object = change("ClusterIP").await;
     let ip = object.str_at(&["spec", "clusterIP"]).to_owned();
-    assert_eq!(addresses(&cluster).await, [ip.clone()]);
+    assert_eq!(addresses(&cluster).await, std::slice::from_ref(&ip));
     let status = cluster
         .patch("services", cluster.context("ns"), "b", |o| {
             set(o, &["spec", "clusterIP"], r#""10.0.0.200""#);
@@ -275,8 +275,8 @@ async fn dual_stack_services_have_an_address_of_each_family() {
         })
         .await
         .unwrap();
-    assert_eq!(strings(&object, &["spec", "clusterIPs"]), [ips[0].clone()]);
-    assert_eq!(addresses(&cluster).await, [ips[0].clone()]);
+    assert_eq!(strings(&object, &["spec", "clusterIPs"]), std::slice::from_ref(&ips[0]));
+    assert_eq!(addresses(&cluster).await, std::slice::from_ref(&ips[0]));
     // Six addresses are in the range, one is taken.
     let create = async |i: usize| cluster.create("services", "ns", &service(&format!("s{i}"), "{}")).await;
     let made = futures::future::join_all((0..6).map(create)).await;

@@ -1,4 +1,5 @@
 use futures::StreamExt;
+use keelson_storage::{Error, Event, KeyValue, ListRange, Page};
 
 use super::*;
 use crate::registry::{WatchEventKind, WatchStream};
@@ -170,4 +171,96 @@ async fn versions_that_are_gone_end_the_watch() {
     let text = r#"resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax"#;
     assert_eq!(said(&status), (500, "", text));
     cluster.close().await;
+}
+
+/// A store whose only watch says what the test does.
+struct Scripted(parking_lot::Mutex<Option<futures::channel::mpsc::Receiver<Result<Event, Error>>>>);
+
+fn away<T>() -> Result<T, Error> {
+    Err(Error::Unavailable("the test's store only watches".into()))
+}
+
+#[async_trait]
+impl Storage for Scripted {
+    async fn get(&self, _: &str) -> Result<Option<KeyValue>, Error> {
+        away()
+    }
+
+    async fn list(&self, _: &ListRange) -> Result<Page, Error> {
+        away()
+    }
+
+    async fn create(&self, _: &str, _: bytes::Bytes, _: Option<Duration>) -> Result<u64, Error> {
+        away()
+    }
+
+    async fn update(&self, _: &str, _: u64, _: bytes::Bytes, _: Option<Duration>) -> Result<u64, Error> {
+        away()
+    }
+
+    async fn delete(&self, _: &str, _: u64) -> Result<u64, Error> {
+        away()
+    }
+
+    async fn count(&self, _: &str) -> Result<u64, Error> {
+        away()
+    }
+
+    async fn current_revision(&self) -> Result<u64, Error> {
+        away()
+    }
+
+    async fn watch(&self, _: &str, _: u64) -> Result<keelson_storage::Watch, Error> {
+        self.0.lock().take().map(StreamExt::boxed).map_or_else(away, Ok)
+    }
+
+    async fn request_progress(&self) -> Result<(), Error> {
+        away()
+    }
+
+    async fn compact(&self, _: u64) -> Result<(), Error> {
+        away()
+    }
+
+    async fn run_compactor(&self, _: Duration) {}
+
+    async fn probe(&self) -> Result<(), Error> {
+        away()
+    }
+
+    async fn size_bytes(&self) -> Result<u64, Error> {
+        away()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bookmarks_come_once_a_minute_to_those_who_want_them() {
+    let (mut script, events) = futures::channel::mpsc::channel(8);
+    let storage: Arc<dyn Storage> = Arc::new(Scripted(parking_lot::Mutex::new(Some(events))));
+    let registry = Registry::new(Arc::clone(&storage), RegistryConfig::new(&storage));
+    let store = registry.store("", "configmaps").unwrap();
+    let options = ListOptions { allow_watch_bookmarks: true, ..from("5") };
+    let mut watch = store.watch(Some("ns"), &options).await.unwrap();
+    let progress = |revision| Ok(Event::Progress { revision });
+    // Too soon, then old news: neither is told.
+    script.try_send(progress(7)).unwrap();
+    assert!(futures::poll!(watch.next()).is_pending());
+    tokio::time::advance(Duration::from_secs(61)).await;
+    script.try_send(progress(5)).unwrap();
+    assert!(futures::poll!(watch.next()).is_pending());
+    script.try_send(progress(9)).unwrap();
+    let (kind, stored) = next(&mut watch).await;
+    assert_eq!((kind, stored.revision, stored.value.len()), (WatchEventKind::Bookmark, 9, 0));
+    script.try_send(progress(10)).unwrap();
+    assert!(futures::poll!(watch.next()).is_pending());
+    // Before an event comes word that all before it were delivered.
+    tokio::time::advance(Duration::from_secs(61)).await;
+    let now = KeyValue { key: "configmaps/ns/a".into(), value: "{}".into(), revision: 20 };
+    script.try_send(Ok(Event::Put { now, before: None })).unwrap();
+    let (kind, stored) = next(&mut watch).await;
+    assert_eq!((kind, stored.revision), (WatchEventKind::Bookmark, 19));
+    assert_eq!(next(&mut watch).await.0, WatchEventKind::Added);
+    script.try_send(Err(Error::Compacted { oldest: 0 })).unwrap();
+    let status = watch.next().await.unwrap().unwrap_err();
+    assert_eq!(said(&status), (410, "Expired", "The resourceVersion for the provided watch is too old."));
 }
