@@ -45,8 +45,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{HeaderValue, StatusCode};
 use http::request::Parts;
+use http::{HeaderValue, StatusCode};
 use keelson_apimachinery::Status;
 use keelson_apimachinery::meta::Object;
 use keelson_base::shutdown::Signal;
@@ -62,26 +62,6 @@ use crate::authz::{Attributes, Authorizer, Decision, forbidden};
 use crate::registry::{Admit, NoAdmission, Operation, Registry, Warnings};
 use crate::request::{Authenticated, Authorized, Body, Query, Request, RequestInfo, Response};
 
-/// Paths of the server's own, for the index at `/`.
-const SERVER_PATHS: [&str; 16] = [
-    "/healthz",
-    "/healthz/etcd",
-    "/healthz/log",
-    "/healthz/ping",
-    "/livez",
-    "/livez/etcd",
-    "/livez/log",
-    "/livez/ping",
-    "/metrics",
-    "/metrics/slis",
-    "/readyz",
-    "/readyz/etcd",
-    "/readyz/etcd-readiness",
-    "/readyz/log",
-    "/readyz/ping",
-    "/readyz/shutdown",
-];
-
 /// How the endpoints are set up.
 #[derive(Clone)]
 pub struct EndpointsConfig {
@@ -92,6 +72,8 @@ pub struct EndpointsConfig {
     pub shutdown: Signal,
     /// Judges what endpoints have to ask beyond the request itself: reviews, and updates that create.
     pub authorizer: Arc<dyn Authorizer>,
+    /// Paths that the server answers itself, for the index at `/`.
+    pub server_paths: Vec<String>,
 }
 
 /// All endpoints of the built-in kinds.
@@ -105,7 +87,7 @@ pub struct Endpoints {
 impl Endpoints {
     /// Endpoints over the stores of a registry.
     pub fn new(registry: Arc<Registry>, config: EndpointsConfig) -> Self {
-        let documents = Documents::new(&SERVER_PATHS.map(str::to_owned))
+        let documents = Documents::new(&config.server_paths)
             .expect("the documents are made of constant tables, and tests make them, too");
         let event_cache = Arc::new(EventCache::default());
         let catalogue = Catalogue::new(|r| registry.store(&r.group, &r.plural).cloned());
@@ -254,7 +236,12 @@ struct Admission<'a> {
 
 #[async_trait]
 impl Admit for Admission<'_> {
-    async fn mutate(&self, operation: Operation, object: &mut Object, old: Option<&Object>) -> Result<(), Status> {
+    async fn mutate(
+        &self,
+        operation: Operation,
+        object: &mut Object,
+        old: Option<&Object>,
+    ) -> Result<(), Status> {
         self.inner.mutate(operation, object, old).await
     }
 
@@ -265,8 +252,7 @@ impl Admit for Admission<'_> {
         old: Option<&Object>,
     ) -> Result<(), Status> {
         if operation == Operation::Create && matches!(self.call.info.verb.as_str(), "update" | "patch") {
-            let attributes =
-                Attributes { verb: "create", ..Attributes::of(self.call.user, self.call.info) };
+            let attributes = Attributes { verb: "create", ..Attributes::of(self.call.user, self.call.info) };
             let verdict = self.authorizer.authorize(&attributes).await.map_err(Status::internal)?;
             if verdict.decision != Decision::Allow {
                 return Err(forbidden(&attributes, &verdict.reason));
