@@ -14,8 +14,11 @@ const PATCHES: [&str; 4] = [
     "application/strategic-merge-patch+json",
 ];
 
+/// Makes the paths of a document.
+type Paths = fn() -> Vec<PathItem>;
+
 /// The documents that are no group's.
-pub(super) const SINGLE: [(&str, fn() -> Vec<PathItem>); 5] = [
+pub(super) const SINGLE: [(&str, Paths); 5] = [
     (".well-known/openid-configuration", operations::of_issuer),
     ("api", operations::of_legacy_versions),
     ("apis", operations::of_groups),
