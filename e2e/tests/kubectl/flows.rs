@@ -34,7 +34,8 @@ fn version_and_resources(kubectl: &Kubectl) {
     let listed = kubectl.run(&["api-resources", "--no-headers", "--sort-by=name"]);
     let mut listed: Vec<String> = listed.lines().map(squeezed).collect();
     let mut expected: Vec<String> = API_RESOURCES.lines().map(squeezed).collect();
-    (listed.sort(), expected.sort());
+    listed.sort();
+    expected.sort();
     assert_eq!(listed, expected);
 }
 
