@@ -1,6 +1,9 @@
 //! The `kube-apiserver` command: reads its flags, runs a server, says in one line a fault what is wrong.
 
+use std::fmt::Display;
+use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use keelson::options::{self, Environment, Outcome};
 use keelson::server::config::Config;
@@ -9,16 +12,20 @@ use keelson::{server, telemetry};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// How long blocking work may go on behind a server that has ended.
+const LINGER: Duration = Duration::from_secs(5);
+
 fn main() -> ExitCode {
     match options::parse(std::env::args_os().skip(1), &Environment::of_process()) {
         Ok(Outcome::Print(text)) => {
-            print!("{text}");
+            // Whoever closed the pipe has read enough.
+            let _ = std::io::stdout().write_all(text.as_bytes());
             ExitCode::SUCCESS
         }
         Ok(Outcome::Run(config)) => run(*config),
         Err(errors) => {
             for error in errors {
-                eprintln!("{error}");
+                complain(&error);
             }
             ExitCode::FAILURE
         }
@@ -27,21 +34,28 @@ fn main() -> ExitCode {
 
 fn run(config: Config) -> ExitCode {
     if let Err(error) = telemetry::start_logs(config.logging) {
-        eprintln!("logs: {error}");
+        complain(&format_args!("logs: {error}"));
         return ExitCode::FAILURE;
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("can't start threads: {error}");
+            complain(&format_args!("can't start threads: {error}"));
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(server::run(config)) {
+    let ended = runtime.block_on(server::run(config));
+    runtime.shutdown_timeout(LINGER);
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            complain(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// A line on standard error, if somebody still listens.
+fn complain(what: &dyn Display) {
+    let _ = writeln!(std::io::stderr(), "{what}");
 }

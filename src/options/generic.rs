@@ -58,7 +58,7 @@ impl Generic {
             1800,
         );
         let request_timeout =
-            errors.value("--request-timeout", self.request_timeout.as_ref(), value::duration, minute);
+            errors.value("--request-timeout", self.request_timeout.as_ref(), some_time, minute);
         Values {
             advertise_address: errors.optional(
                 "--advertise-address",
@@ -78,6 +78,14 @@ impl Generic {
                 Duration::ZERO,
             ),
         }
+    }
+}
+
+/// A duration above 0: without time no request can be answered.
+fn some_time(text: &str) -> Result<Duration, String> {
+    match value::duration(text)? {
+        Duration::ZERO => Err(format!("invalid value {text:?}: must be more than 0")),
+        time => Ok(time),
     }
 }
 

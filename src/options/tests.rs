@@ -174,6 +174,7 @@ fn bad_values_are_named() {
     check("--secure-port=x", "invalid value \"x\": not a whole number");
     check("--permit-port-sharing=maybe", "invalid value \"maybe\": neither true nor false");
     check("--request-timeout=-1s", "invalid value \"-1s\": can not be negative value");
+    check("--request-timeout=0", "invalid value \"0\": must be more than 0");
     check("--request-timeout=5", "invalid value \"5\": time: missing unit in duration \"5\"");
     check("--max-requests-inflight=-1", "invalid value \"-1\": can not be negative value");
     check("--advertise-address=0.0.0.0", "invalid value \"0.0.0.0\": others can't reach this address");

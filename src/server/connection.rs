@@ -37,7 +37,7 @@ use crate::telemetry::Metrics;
 /// How much the head of a request may take, in bytes; past it the answer is 431.
 const MAX_HEAD: usize = 1 << 20;
 /// How many headers a request over HTTP/1.1 may have.
-const MAX_HEADERS: usize = 1000;
+const MAX_HEADERS: usize = 256;
 /// How long a client may take for the TLS handshake, and for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(32);
 /// How long a connection is kept without a request.
@@ -114,6 +114,7 @@ fn http1_builder() -> hyper::server::conn::http1::Builder {
         // Slow heads are seen by `drive`, which lets idle connections live longer.
         .header_read_timeout(None)
         .max_headers(MAX_HEADERS)
+        .max_header_size(MAX_HEAD)
         .max_buf_size(MAX_HEAD)
         .half_close(false)
         .pipeline_flush(true);
@@ -367,5 +368,53 @@ impl AsyncWrite for Counted {
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(context, data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks again and again for `seconds`, and says what is to be done in the end.
+    async fn after(seconds: u64, watchdog: &mut Watchdog, activity: &Activity) -> Quiet {
+        for _ in 0..seconds {
+            clock::sleep(Duration::from_secs(1)).await;
+            match watchdog.look(activity) {
+                Quiet::Wait => {}
+                verdict => return verdict,
+            }
+        }
+        Quiet::Wait
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn idle_connections_are_closed() {
+        for http2 in [false, true] {
+            let (activity, mut watchdog) = (Arc::new(Activity::default()), Watchdog::new(http2));
+            assert_eq!(after(89, &mut watchdog, &activity).await, Quiet::Wait);
+            activity.read.fetch_add(100, Ordering::AcqRel);
+            let request = ActiveRequest::new(activity.clone());
+            assert_eq!(after(3600, &mut watchdog, &activity).await, Quiet::Wait, "it is being answered");
+            drop(request);
+            assert_eq!(after(88, &mut watchdog, &activity).await, Quiet::Wait);
+            assert_eq!(after(10, &mut watchdog, &activity).await, Quiet::Close);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_heads_are_cut_off() {
+        let (activity, mut watchdog) = (Arc::new(Activity::default()), Watchdog::new(false));
+        drop(ActiveRequest::new(activity.clone()));
+        assert_eq!(watchdog.look(&activity), Quiet::Wait);
+        activity.read.fetch_add(1, Ordering::AcqRel);
+        assert_eq!(after(31, &mut watchdog, &activity).await, Quiet::Wait);
+        assert_eq!(after(2, &mut watchdog, &activity).await, Quiet::Abort);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pings_over_http2_are_no_slow_heads() {
+        let (activity, mut watchdog) = (Arc::new(Activity::default()), Watchdog::new(true));
+        activity.read.fetch_add(1, Ordering::AcqRel);
+        assert_eq!(after(80, &mut watchdog, &activity).await, Quiet::Wait);
     }
 }

@@ -4,10 +4,12 @@
 //! returns when the server is ready; [`Server::stop`] ends it without breaking a request (see [`lifecycle`]).
 //! [`run`] does both, between the signals of the process.
 
+mod addresses;
 pub mod certificates;
 pub mod config;
 mod connection;
 pub mod health;
+mod identity;
 mod kubeconfig;
 mod lifecycle;
 mod listener;
@@ -19,9 +21,8 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,28 +30,24 @@ use std::time::Duration;
 use keelson_apimachinery::Status;
 use keelson_base::clock;
 use keelson_base::metrics::{MetricError, Registry as MetricRegistry};
-use keelson_base::task::blocking;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 pub use self::certificates::CertificateError;
-use self::certificates::{CertificateDirectory, Names};
-use self::config::{Config, Serving};
+use self::config::Config;
 use self::connection::Settings;
 use self::health::{Check, Health, NotEnding, Ping, StorageAnswers};
+use self::identity::Identity;
 use self::lifecycle::Lifecycle;
 pub use self::storage::StorageError;
-use self::tls::ServingCertificate;
 pub use self::tls::TlsError;
-use crate::authn::token_file::{TokenFileError, Tokens};
-use crate::authn::x509::AuthoritiesError;
-use crate::authn::{Authenticator, ClientAuthorities};
+use crate::authn::token_file::TokenFileError;
 use crate::bootstrap::{self, BootstrapError, Endpoint, KubernetesService};
 use crate::endpoints::{Endpoints, EndpointsConfig};
 use crate::filters::chain::{self, Chain};
-use crate::registry::{Cidr, Registry, RegistryConfig};
+use crate::registry::{Registry, RegistryConfig};
 use crate::telemetry::Metrics;
 
 /// Files that the process keeps for other things than connections.
@@ -126,7 +123,11 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         server = Server::start(config) => server?,
         () = asked() => return Ok(()),
     };
-    println!("{}", server.ready_line());
+    let mut out = io::stdout().lock();
+    if let Err(error) = writeln!(out, "{}", server.ready_line()).and_then(|()| out.flush()) {
+        warn!(%error, "nobody reads that the server is ready");
+    }
+    drop(out);
     asked().await;
     tokio::select! {
         () = server.stop() => Ok(()),
@@ -136,13 +137,18 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 
 /// A running server.
 pub struct Server {
+    running: Running,
+    storage: storage::Opened,
+}
+
+/// A server apart from its storage, which outlives it.
+struct Running {
     url: String,
     address: SocketAddr,
     kubeconfig: Option<PathBuf>,
     lifecycle: Lifecycle,
     shutdown_delay: Duration,
     request_timeout: Duration,
-    storage: storage::Opened,
     /// What puts the server behind the service `kubernetes`; `None` where others can't reach it.
     announced: Option<Arc<KubernetesService>>,
 }
@@ -153,29 +159,69 @@ impl Server {
     /// # Errors
     /// See [`StartError`]. Nothing is left running then.
     pub async fn start(config: Config) -> Result<Server, StartError> {
-        let wanted = SocketAddr::new(config.serving.bind_address, config.serving.port);
-        let failed = |source| StartError::Listen { address: wanted, source };
-        // The port comes first: a server that can't have it must not touch anything else.
-        let listener = listener::listen(wanted, config.serving.permit_port_sharing).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let url = format!("https://{}", SocketAddr::new(reachable(address.ip()), address.port()));
-
-        let (identity, storage) = tokio::join!(identity(&config, url.clone()), async {
-            storage::open(&config.storage, &config.data_dir).await
-        });
-        let (identity, storage) = (identity?, storage?);
-        let lifecycle = Lifecycle::default();
-        let metrics = Metrics::new(MetricRegistry::new())?;
-        let built = build(&config, address.port(), &identity, &storage, &lifecycle, &metrics).await;
-        let (chain, announced) = match built {
-            Ok(built) => built,
+        let address = SocketAddr::new(config.serving.bind_address, config.serving.port);
+        let failed = |source| StartError::Listen { address, source };
+        // The port comes first, then the data: a server that can't have them must not touch anything else.
+        let listener = listener::listen(address, config.serving.permit_port_sharing).map_err(failed)?;
+        let storage = storage::open(&config.storage, &config.data_dir).await?;
+        match Running::start(config, listener, &storage).await {
+            Ok(running) => Ok(Server { running, storage }),
             Err(failure) => {
                 storage.close().await;
-                return Err(failure);
+                Err(failure)
             }
-        };
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.running.address
+    }
+
+    /// Its URL from this machine.
+    pub fn url(&self) -> &str {
+        &self.running.url
+    }
+
+    /// The administrator's kubeconfig, where the server is the client authority.
+    pub fn kubeconfig(&self) -> Option<&Path> {
+        self.running.kubeconfig.as_deref()
+    }
+
+    /// Says that it is ready, where it is and how to use it.
+    pub fn ready_line(&self) -> String {
+        let (version, url) = (crate::KUBERNETES_VERSION, self.url());
+        match self.kubeconfig() {
+            Some(path) => format!("Keelson ({version}) is ready at {url}, kubeconfig {}", path.display()),
+            None => format!("Keelson ({version}) is ready at {url}"),
+        }
+    }
+
+    /// Ends the server: fails `/readyz`, waits for `--shutdown-delay-duration`, lets requests finish.
+    pub async fn stop(self) {
+        self.running.stop().await;
+        self.storage.close().await;
+        info!("ended");
+    }
+}
+
+impl Running {
+    async fn start(
+        config: Config,
+        listener: TcpListener,
+        storage: &storage::Opened,
+    ) -> Result<Self, StartError> {
+        let wanted = SocketAddr::new(config.serving.bind_address, config.serving.port);
+        let failed = |source| StartError::Listen { address: wanted, source };
+        let address = listener.local_addr().map_err(failed)?;
+        let url = format!("https://{}", SocketAddr::new(addresses::reachable(address.ip()), address.port()));
+        let identity = identity::load(&config, url.clone()).await?;
+        let lifecycle = Lifecycle::default();
+        let metrics = Metrics::new(MetricRegistry::new())?;
+        let (chain, announced) =
+            build(&config, address.port(), &identity, storage, &lifecycle, &metrics).await?;
         let settings = Settings {
-            tls: identity.tls.clone(),
+            tls: identity.tls,
             chain,
             metrics,
             http2_max_streams: config.serving.http2_max_streams,
@@ -188,44 +234,18 @@ impl Server {
             lifecycle.tasks.spawn("announce", async move { end.unless_begun(service.run()).await });
         }
         info!(%address, "Serving securely");
-        Ok(Server {
+        Ok(Running {
             url,
             address,
             kubeconfig: identity.kubeconfig,
             lifecycle,
             shutdown_delay: config.shutdown_delay,
             request_timeout: config.limits.request_timeout,
-            storage,
             announced,
         })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Its URL from this machine.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// The administrator's kubeconfig, where the server is the client authority.
-    pub fn kubeconfig(&self) -> Option<&Path> {
-        self.kubeconfig.as_deref()
-    }
-
-    /// Says that it is ready, where it is and how to use it.
-    pub fn ready_line(&self) -> String {
-        let (version, url) = (crate::KUBERNETES_VERSION, &self.url);
-        match &self.kubeconfig {
-            Some(path) => format!("Keelson ({version}) is ready at {url}, kubeconfig {}", path.display()),
-            None => format!("Keelson ({version}) is ready at {url}"),
-        }
-    }
-
-    /// Ends the server: fails `/readyz`, waits for `--shutdown-delay-duration`, lets requests finish.
-    pub async fn stop(self) {
+    async fn stop(&self) {
         let withdraw = async {
             if let Some(service) = &self.announced
                 && let Err(status) = service.withdraw().await
@@ -234,71 +254,7 @@ impl Server {
             }
         };
         self.lifecycle.end(self.shutdown_delay, self.request_timeout, withdraw).await;
-        self.storage.close().await;
-        info!("ended");
     }
-}
-
-/// Who the server is, and whom it believes.
-struct Identity {
-    tls: Arc<rustls::ServerConfig>,
-    authenticator: Arc<Authenticator>,
-    kubeconfig: Option<PathBuf>,
-    followed: reload::Followed,
-}
-
-/// Reads or makes certificates, authorities and tokens.
-async fn identity(config: &Config, url: String) -> Result<Identity, StartError> {
-    let config = config.clone();
-    blocking(move || identity_now(&config, &url)).await
-}
-
-fn identity_now(config: &Config, url: &str) -> Result<Identity, StartError> {
-    let serving = &config.serving;
-    let provider = Arc::new(tls::provider(serving));
-    let directory = CertificateDirectory::new(serving.cert_dir.clone());
-    let (serving_files, trusted, renewal) = match &serving.certificate {
-        Some(files) => (files.clone(), files.certificate.clone(), None),
-        None => {
-            let names = names(config);
-            let (files, trusted) = directory.serving(&names)?;
-            (files, trusted, Some((directory.clone(), names)))
-        }
-    };
-    let certificate = Arc::new(ServingCertificate::load(&serving_files, &provider)?);
-    let tls = tls::server_config(serving, provider.clone(), certificate.clone())?;
-
-    let (authorities_file, kubeconfig) = match &config.authentication.client_ca_file {
-        Some(file) => (file.clone(), None),
-        None => {
-            let administrator = directory.administrator()?;
-            let kubeconfig = directory.kubeconfig(&administrator, url, &trusted)?;
-            (administrator.authority, Some(kubeconfig))
-        }
-    };
-    let authorities = Arc::new(ClientAuthorities::new(provider.clone()));
-    std::fs::read(&authorities_file)
-        .map_err(|e| e.to_string())
-        .and_then(|pem| authorities.replace(&pem).map_err(|e: AuthoritiesError| e.to_string()))
-        .map_err(|reason| StartError::ClientAuthorities { path: authorities_file.clone(), reason })?;
-    let tokens = match &config.authentication.token_file {
-        Some(path) => {
-            let failed = |source| StartError::Tokens { path: path.clone(), source };
-            Some(Tokens::read(path).map_err(failed)?)
-        }
-        None => None,
-    };
-    let followed = reload::Followed {
-        provider,
-        serving: certificate,
-        serving_files,
-        authorities: authorities.clone(),
-        authorities_file,
-        renewal,
-        seen: reload::Seen::default(),
-    };
-    let authenticator = Arc::new(Authenticator::new(authorities, tokens, config.authentication.anonymous));
-    Ok(Identity { tls, authenticator, kubeconfig, followed })
 }
 
 /// Sets up the cluster's first objects, and everything from the filters to the registry.
@@ -312,7 +268,7 @@ async fn build(
 ) -> Result<(Chain, Option<Arc<KubernetesService>>), StartError> {
     let authorizer = config.authorization.authorizer();
     let registry = Arc::new(Registry::new(storage.storage.clone(), registry_config(config, storage)));
-    let advertised = advertised(config);
+    let advertised = addresses::advertised(config);
     let address = advertised.unwrap_or(Ipv4Addr::LOCALHOST.into());
     let endpoint = Endpoint { address, port, node_port: None };
     bootstrap::create_missing(&registry, &endpoint).await?;
@@ -323,19 +279,20 @@ async fn build(
             None
         }
     };
+    let answers = |name| -> Arc<dyn Check> { Arc::new(StorageAnswers::new(name, storage.storage.clone())) };
+    let always: Vec<Arc<dyn Check>> = vec![Arc::new(Ping("ping")), Arc::new(Ping("log")), answers("etcd")];
+    let ready: Vec<Arc<dyn Check>> =
+        vec![answers("etcd-readiness"), Arc::new(NotEnding(lifecycle.ending.signal()))];
+    let health = Health::new(always, ready, MetricRegistry::new())?;
     let endpoints = Arc::new(Endpoints::new(
         registry,
         EndpointsConfig {
             min_request_timeout: config.limits.min_watch,
             shutdown: lifecycle.end_watches.signal(),
             authorizer: authorizer.clone(),
+            server_paths: routes::paths(&health),
         },
     ));
-    let answers = |name| -> Arc<dyn Check> { Arc::new(StorageAnswers::new(name, storage.storage.clone())) };
-    let always: Vec<Arc<dyn Check>> = vec![Arc::new(Ping("ping")), Arc::new(Ping("log")), answers("etcd")];
-    let ready: Vec<Arc<dyn Check>> =
-        vec![answers("etcd-readiness"), Arc::new(NotEnding(lifecycle.ending.signal()))];
-    let health = Health::new(always, ready, MetricRegistry::new())?;
     let parts = chain::Parts {
         authenticator: identity.authenticator.clone(),
         authorizer,
@@ -391,63 +348,4 @@ fn most_connections() -> usize {
     let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     let files = if raised.is_ok() { limit.maximum } else { limit.current }.unwrap_or(1 << 20);
     usize::try_from(files.saturating_sub(RESERVED_FILES).max(files / 2)).unwrap_or(usize::MAX).min(1 << 20)
-}
-
-/// Whom the serving certificate is for.
-fn names(config: &Config) -> Names {
-    let mut dns: BTreeSet<String> = [
-        "localhost",
-        "kubernetes",
-        "kubernetes.default",
-        "kubernetes.default.svc",
-        "kubernetes.default.svc.cluster.local",
-    ]
-    .map(str::to_owned)
-    .into();
-    let host = rustix::system::uname().nodename().to_string_lossy().to_lowercase();
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
-    if !host.is_empty() && host.chars().all(is_name) {
-        dns.insert(host);
-    }
-    let mut addresses = BTreeSet::from([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
-    addresses.extend(config.services.cidrs.iter().map(Cidr::first));
-    addresses.extend(advertised(config));
-    if !config.serving.bind_address.is_unspecified() {
-        addresses.insert(config.serving.bind_address);
-    }
-    Names { dns, addresses }
-}
-
-/// The address under which others in the cluster find this server: the one that is configured, or else one
-/// of this machine that is of the service range's family. `None` where it has none that others can reach.
-fn advertised(config: &Config) -> Option<IpAddr> {
-    let Serving { advertise_address, bind_address, .. } = config.serving;
-    if advertise_address.is_some() {
-        return advertise_address;
-    }
-    let ipv4 = config.services.cidrs.first().is_none_or(Cidr::is_ipv4);
-    if !bind_address.is_unspecified() && !bind_address.is_loopback() && bind_address.is_ipv4() == ipv4 {
-        return Some(bind_address);
-    }
-    // Sends nothing: the kernel picks the address that packets to somewhere else would leave from. The
-    // destinations are kept for documentation.
-    let (any, elsewhere): (IpAddr, IpAddr) = if ipv4 {
-        (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into())
-    } else {
-        (Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into())
-    };
-    let outgoing = UdpSocket::bind((any, 0)).and_then(|socket| {
-        socket.connect((elsewhere, 9))?;
-        socket.local_addr()
-    });
-    outgoing.ok().map(|address| address.ip()).filter(|address| !address.is_loopback())
-}
-
-/// An address that this machine can connect to.
-fn reachable(bound: IpAddr) -> IpAddr {
-    match bound {
-        IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        specific => specific,
-    }
 }

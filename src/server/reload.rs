@@ -93,3 +93,69 @@ impl Followed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rustls_pki_types::CertificateDer;
+    use rustls_pki_types::pem::PemObject;
+
+    use super::*;
+    use crate::authn::{Authenticator, ClientCertificate, Credentials};
+
+    fn first(path: &Path) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(path).expect("a certificate")
+    }
+
+    #[test]
+    fn new_files_are_taken_over_and_useless_ones_are_not() {
+        let temporary = tempfile::tempdir().expect("a temporary directory");
+        let [ours, other] =
+            ["ours", "other"].map(|name| CertificateDirectory::new(temporary.path().join(name)));
+        let (files, _) = ours.serving(&Names::default()).expect("certificates");
+        let (other_files, _) = other.serving(&Names::default()).expect("certificates");
+        let (admin, other_admin) =
+            (ours.administrator().expect("certificates"), other.administrator().expect("certificates"));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let authorities = Arc::new(ClientAuthorities::new(provider.clone()));
+        authorities.replace(&std::fs::read(&admin.authority).expect("a file")).expect("authorities");
+        let authenticator = Authenticator::new(authorities.clone(), None, true);
+        let mut followed = Followed {
+            serving: Arc::new(ServingCertificate::load(&files, &provider).expect("a certificate")),
+            provider,
+            serving_files: files.clone(),
+            authorities,
+            authorities_file: admin.authority.clone(),
+            renewal: None,
+            seen: Seen::default(),
+        };
+        followed.seen = followed.now();
+
+        let believes = |files: &CertificateFiles| {
+            let shown = ClientCertificate::new(vec![first(&files.certificate)]);
+            authenticator
+                .authenticate(Credentials { certificate: Some(&shown), authorization: None })
+                .user
+                .is_ok()
+        };
+        let mut check = |shown: &CertificateDer<'_>, ours: bool| {
+            followed.look();
+            assert_eq!(&followed.serving.shown(), shown);
+            assert_eq!((believes(&admin.files), believes(&other_admin.files)), (ours, !ours));
+        };
+        let (before, after) = (first(&files.certificate), first(&other_files.certificate));
+        check(&before, true);
+        // One file of the pair is there before the other.
+        std::fs::copy(&other_files.certificate, &files.certificate).expect("copied");
+        check(&before, true);
+        std::fs::copy(&other_files.key, &files.key).expect("copied");
+        check(&after, true);
+        std::fs::copy(&other_admin.authority, &admin.authority).expect("copied");
+        check(&after, false);
+        for path in [&files.certificate, &admin.authority] {
+            std::fs::write(path, "nothing").expect("written");
+        }
+        check(&after, false);
+    }
+}

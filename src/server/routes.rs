@@ -15,6 +15,14 @@ use crate::endpoints::{Endpoints, respond};
 use crate::request::{Authorized, Request, RequestInfo, Response, full};
 use crate::telemetry::{self, Metrics};
 
+const METRICS: &str = "/metrics";
+const SLIS: &str = "/metrics/slis";
+
+/// The paths that the server answers itself.
+pub(super) fn paths(health: &Health) -> Vec<String> {
+    [METRICS, SLIS].map(str::to_owned).into_iter().chain(health.paths()).collect()
+}
+
 /// Whoever answers.
 pub(super) struct Routes {
     pub(super) health: Health,
@@ -52,8 +60,8 @@ impl Routes {
             return self.endpoints.clone().call(request).await;
         }
         match info.path.as_str() {
-            "/metrics" => exposition(self.metrics.encode()),
-            "/metrics/slis" => exposition(self.health.slis()),
+            METRICS => exposition(self.metrics.encode()),
+            SLIS => exposition(self.health.slis()),
             path => {
                 // The answer is made without the body, which can't be lent to a future that moves.
                 let (path, query) = (path.to_owned(), request.uri().query().map(str::to_owned));

@@ -10,7 +10,7 @@ use super::*;
 use crate::authn;
 use crate::authz::Mode;
 use crate::registry::ServiceNetwork;
-use crate::server::config::{Limits, Storage};
+use crate::server::config::{Limits, Serving, Storage};
 use crate::telemetry;
 
 /// A configuration for a server on a free port of loopback, with all its files below `directory`.

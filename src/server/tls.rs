@@ -97,6 +97,14 @@ impl ServingCertificate {
     }
 }
 
+#[cfg(test)]
+impl ServingCertificate {
+    /// The certificate that clients get to see now.
+    pub(super) fn shown(&self) -> CertificateDer<'static> {
+        self.current.load().cert[0].clone()
+    }
+}
+
 impl ResolvesServerCert for ServingCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.current.load_full())

@@ -56,6 +56,8 @@ pub fn start_logs(config: Config) -> Result<(), TryInitError> {
     let lines = tracing_subscriber::fmt::layer()
         .event_format(klog::Lines::new(config.format))
         .with_writer(std::io::stderr)
-        .with_ansi(false);
+        .with_ansi(false)
+        // There is nowhere else to complain to.
+        .log_internal_errors(false);
     tracing_subscriber::registry().with(config.filter()).with(lines).try_init()
 }

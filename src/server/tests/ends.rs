@@ -1,6 +1,9 @@
 //! How servers start, fail to start, and end.
 
-use super::client::{BOTH, Client, Protocol};
+use keelson_base::task::TaskGroup;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::client::{self, BOTH, Client, Protocol};
 use super::*;
 
 const ADMIN: (&str, &str) = ("authorization", "Bearer admintoken");
@@ -63,30 +66,64 @@ async fn servers_may_share_a_port_where_both_say_so() {
 async fn what_is_being_answered_is_finished() {
     let directory = tempfile::tempdir().expect("a directory");
     let server = Server::start(config(directory.path())).await.expect("a server");
-    // A request that the server has taken, and whose body it waits for, stands for a slow one.
-    let taken = server.lifecycle.in_flight.token();
-    let mut clients = Vec::new();
+    // A request whose body comes slowly, and connections without one.
+    let mut slow = client::tls(&server, directory.path(), Protocol::Http1, None).await;
+    let body = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"slow"}}"#;
+    let (first, second) = body.split_at(20);
+    let head = format!(
+        "POST /api/v1/namespaces HTTP/1.1\r\nhost: server\r\nauthorization: Bearer admintoken\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{first}",
+        body.len()
+    );
+    slow.write_all(head.as_bytes()).await.expect("sent");
+    let mut idle = Vec::new();
     for protocol in BOTH {
         let mut client = Client::connect(&server, directory.path(), protocol, None).await;
         assert_eq!(client.send("GET /readyz", &[ADMIN], "").await.expect("an answer").code, 200);
-        clients.push(client);
+        idle.push(client);
     }
-    let lifecycle = server.lifecycle.clone();
-    let ends = lifecycle.tasks.clone();
-    let (told, stopped) = tokio::sync::oneshot::channel();
-    keelson_base::task::TaskGroup::new().spawn("stop", async move {
-        server.stop().await;
-        told.send(()).expect("the test waits");
-    });
+    let lifecycle = server.running.lifecycle.clone();
+    let address = server.address();
+    let tasks = TaskGroup::new();
+    tasks.spawn("stop", server.stop());
     lifecycle.drain.signal().begun().await;
-    for client in clients {
+    for client in idle {
         client.closed().await;
     }
     assert!(!lifecycle.end_watches.signal().has_begun(), "watches go on while a request is answered");
-    assert!(!ends.names().is_empty(), "so does background work");
-    drop(taken);
-    stopped.await.expect("the server ends");
+
+    slow.write_all(second.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.expect("an answer, and the connection's end");
+    assert!(answer.starts_with("HTTP/1.1 201 Created\r\n"), "{answer}");
+    tasks.wait(Duration::from_secs(20)).await.expect("the server ends");
     assert!(lifecycle.end_watches.signal().has_begun());
+    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watches_end_with_the_server() {
+    for protocol in BOTH {
+        let directory = tempfile::tempdir().expect("a directory");
+        let server = Server::start(config(directory.path())).await.expect("a server");
+        let mut client = Client::connect(&server, directory.path(), protocol, None).await;
+        let tasks = TaskGroup::new();
+        let watch = tasks
+            .spawn("watch", async move { client.send("GET /api/v1/namespaces?watch=1", &[ADMIN], "").await });
+        // It has begun as soon as it is counted.
+        let counted = r#"subresource="",verb="WATCH",version="v1"} 1"#;
+        while !metrics(&server, directory.path()).await.contains(counted) {
+            tokio::task::yield_now().await;
+        }
+        server.stop().await;
+        let answer = watch.await.expect("a task").expect("an answer that ends cleanly");
+        assert!(answer.code == 200 && answer.text.contains(r#""type":"ADDED""#), "{protocol:?}: {answer:?}");
+    }
+}
+
+async fn metrics(server: &Server, directory: &Path) -> String {
+    let mut client = Client::connect(server, directory, Protocol::Http2, None).await;
+    client.send("GET /metrics", &[ADMIN], "").await.expect("an answer").text
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,7 +131,7 @@ async fn a_server_that_ends_is_not_ready_but_serves() {
     let directory = tempfile::tempdir().expect("a directory");
     let server = Server::start(config(directory.path())).await.expect("a server");
     let mut client = Client::connect(&server, directory.path(), Protocol::Http2, None).await;
-    server.lifecycle.ending.begin();
+    server.running.lifecycle.ending.begin();
     let ready = client.send("GET /readyz", &[ADMIN], "").await.expect("an answer");
     assert!(ready.code == 500 && ready.text.contains("[-]shutdown failed: reason withheld\n"), "{ready:?}");
     assert_eq!(client.send("GET /livez", &[ADMIN], "").await.expect("an answer").code, 200);

@@ -34,6 +34,8 @@ async fn who_may_read_what() {
     check("GET /nothing", &[WRONG], 401, "Unauthorized").await;
     check("GET /nothing", &[], 403, r#"forbidden: User \"system:anonymous\" cannot get path \"/nothing\""#)
         .await;
+    check("GET /", &[ADMIN], 200, "\"/metrics/slis\",\n").await;
+    check("GET /", &[ADMIN], 200, "\"/readyz/shutdown\",\n").await;
     check("GET /nothing", &[ADMIN], 404, "404 page not found\n").await;
     check("GET /metrics", &[ALICE], 403, r#"User \"alice\" cannot get path \"/metrics\""#).await;
     check("GET /metrics", &[ADMIN], 200, "apiserver_request_total{").await;

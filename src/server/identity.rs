@@ -1,0 +1,100 @@
+//! Who the server is, and whom it believes: certificates, authorities and tokens.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use keelson_base::task::blocking;
+
+use super::certificates::{CertificateDirectory, Names};
+use super::config::Config;
+use super::tls::ServingCertificate;
+use super::{StartError, addresses, reload, tls};
+use crate::authn::token_file::Tokens;
+use crate::authn::x509::AuthoritiesError;
+use crate::authn::{Authenticator, ClientAuthorities};
+use crate::registry::Cidr;
+
+/// Who the server is, and whom it believes.
+pub(super) struct Identity {
+    pub(super) tls: Arc<rustls::ServerConfig>,
+    pub(super) authenticator: Arc<Authenticator>,
+    pub(super) kubeconfig: Option<PathBuf>,
+    pub(super) followed: reload::Followed,
+}
+
+/// Reads or makes certificates, authorities and tokens.
+pub(super) async fn load(config: &Config, url: String) -> Result<Identity, StartError> {
+    let config = config.clone();
+    blocking(move || load_now(&config, &url)).await
+}
+
+fn load_now(config: &Config, url: &str) -> Result<Identity, StartError> {
+    let serving = &config.serving;
+    let provider = Arc::new(tls::provider(serving));
+    let directory = CertificateDirectory::new(serving.cert_dir.clone());
+    let (serving_files, trusted, renewal) = match &serving.certificate {
+        Some(files) => (files.clone(), files.certificate.clone(), None),
+        None => {
+            let names = names(config);
+            let (files, trusted) = directory.serving(&names)?;
+            (files, trusted, Some((directory.clone(), names)))
+        }
+    };
+    let certificate = Arc::new(ServingCertificate::load(&serving_files, &provider)?);
+    let tls = tls::server_config(serving, provider.clone(), certificate.clone())?;
+
+    let (authorities_file, kubeconfig) = match &config.authentication.client_ca_file {
+        Some(file) => (file.clone(), None),
+        None => {
+            let administrator = directory.administrator()?;
+            let kubeconfig = directory.kubeconfig(&administrator, url, &trusted)?;
+            (administrator.authority, Some(kubeconfig))
+        }
+    };
+    let authorities = Arc::new(ClientAuthorities::new(provider.clone()));
+    std::fs::read(&authorities_file)
+        .map_err(|e| e.to_string())
+        .and_then(|pem| authorities.replace(&pem).map_err(|e: AuthoritiesError| e.to_string()))
+        .map_err(|reason| StartError::ClientAuthorities { path: authorities_file.clone(), reason })?;
+    let tokens = match &config.authentication.token_file {
+        Some(path) => {
+            let failed = |source| StartError::Tokens { path: path.clone(), source };
+            Some(Tokens::read(path).map_err(failed)?)
+        }
+        None => None,
+    };
+    let followed = reload::Followed {
+        provider,
+        serving: certificate,
+        serving_files,
+        authorities: authorities.clone(),
+        authorities_file,
+        renewal,
+        seen: reload::Seen::default(),
+    };
+    let authenticator = Arc::new(Authenticator::new(authorities, tokens, config.authentication.anonymous));
+    Ok(Identity { tls, authenticator, kubeconfig, followed })
+}
+
+/// Whom the serving certificate is for.
+fn names(config: &Config) -> Names {
+    let mut dns: BTreeSet<String> = [
+        "localhost",
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+    ]
+    .map(str::to_owned)
+    .into();
+    dns.extend(addresses::host_name());
+    let mut ips = BTreeSet::from([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
+    ips.extend(config.services.cidrs.iter().map(Cidr::first));
+    ips.extend(addresses::advertised(config));
+    if !config.serving.bind_address.is_unspecified() {
+        ips.insert(config.serving.bind_address);
+    }
+    Names { dns, addresses: ips }
+}
