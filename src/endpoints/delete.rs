@@ -118,14 +118,12 @@ fn is_known_version(api_version: &str) -> bool {
 }
 
 fn uid_of(call: &Call<'_>, stored: &crate::registry::Stored) -> Result<String, Status> {
-    use crate::registry::Encoded;
-    let schema = keelson_api::schema();
-    match stored.encoded()? {
-        Encoded::Protobuf(raw) => {
-            let meta =
-                codec::scan::metadata(schema, call.served.stored_ty(), raw).map_err(Status::internal)?;
+    let (schema, resource) = (keelson_api::schema(), call.served.store()?.resource());
+    match stored.message(resource)? {
+        Some(raw) => {
+            let meta = codec::scan::metadata(schema, resource.type_id, raw).map_err(Status::internal)?;
             Ok(meta.uid.to_owned())
         }
-        Encoded::Json(_) => Ok(call.served.tree(stored)?.uid().to_owned()),
+        None => Ok(call.served.tree(stored)?.uid().to_owned()),
     }
 }

@@ -14,7 +14,7 @@ use super::respond::{self, indent, write_json_as_yaml};
 use super::served::Served;
 use super::table;
 use super::wire;
-use crate::registry::{Encoded, Stored};
+use crate::registry::Stored;
 use crate::request::{IncludeObject, Response};
 
 /// How the objects of one resource go to one client.
@@ -136,7 +136,7 @@ impl Representation {
         let schema = keelson_api::schema();
         match item {
             Item::Stored(stored) => {
-                if let (true, Encoded::Protobuf(raw)) = (self.served.stored_as_served, stored.encoded()?) {
+                if let Some(raw) = self.served.message(stored)? {
                     let mut buffer = itoa::Buffer::new();
                     let overlay = Overlay {
                         api_version: if typed { &self.served.api_version } else { "" },
@@ -164,7 +164,7 @@ impl Representation {
         let schema = keelson_api::schema();
         match item {
             Item::Stored(stored) => {
-                if let (true, Encoded::Protobuf(raw)) = (self.served.stored_as_served, stored.encoded()?) {
+                if let Some(raw) = self.served.message(stored)? {
                     let mut buffer = itoa::Buffer::new();
                     let version = digits(stored.revision, &mut buffer);
                     return transcode::with_resource_version(schema, self.served.ty(), raw, version, out)
@@ -186,7 +186,7 @@ impl Representation {
         let (schema, ty) = (keelson_api::schema(), partial_type()?);
         let api_version = self.accepted.transform.map_or("meta.k8s.io/v1", |t| t.api_version);
         if let Item::Stored(stored) = item
-            && let (true, Encoded::Protobuf(raw)) = (self.served.stored_as_served, stored.encoded()?)
+            && let Some(raw) = self.served.message(stored)?
         {
             let mut buffer = itoa::Buffer::new();
             let overlay = Overlay {
@@ -208,7 +208,7 @@ impl Representation {
     pub(super) fn partial_message(&self, item: Item<'_>, out: &mut Vec<u8>) -> Result<(), Status> {
         let (schema, ty) = (keelson_api::schema(), partial_type()?);
         if let Item::Stored(stored) = item
-            && let (true, Encoded::Protobuf(raw)) = (self.served.stored_as_served, stored.encoded()?)
+            && let Some(raw) = self.served.message(stored)?
         {
             let mut buffer = itoa::Buffer::new();
             let version = digits(stored.revision, &mut buffer);

@@ -63,6 +63,11 @@ impl Served {
         self.store.as_ref().map_or(self.resource.type_id, |s| s.resource().type_id)
     }
 
+    /// The message of a stored object, where it is protobuf of this version.
+    pub(super) fn message<'a>(&self, stored: &'a Stored) -> Result<Option<&'a [u8]>, Status> {
+        if self.stored_as_served { stored.message(self.resource) } else { Ok(None) }
+    }
+
     /// The tree of a stored object in this version.
     pub(super) fn tree(&self, stored: &Stored) -> Result<Object, Status> {
         let mut object = self.to_served(stored.decode(self.stored_ty())?)?;

@@ -3,8 +3,9 @@
 //! It knows objects, their strategies (what a write may change) and their keys. It knows nothing of HTTP,
 //! media types or admission: endpoints hand it callbacks ([`Admit`], [`Change`]).
 //!
-//! Objects that cross its border are in the resource's storage version; what it hands out is a [`Stored`]:
-//! the bytes as storage keeps them, with the revision of their last write. Reads build no trees.
+//! Objects that cross its border are in the resource's storage version (in the served one, where the storage
+//! version isn't served); what it hands out is a [`Stored`]: the bytes as storage keeps them, with the revision of
+//! their last write. Reads build no trees.
 //!
 //! - [`store`]: the store, its verbs in one file each.
 //! - [`strategy`]: what differs between resources, as a table; [`kinds`]: what is special about single ones.
@@ -20,6 +21,7 @@ mod paging;
 mod selection;
 pub mod store;
 pub mod stored;
+mod stored_form;
 pub mod strategy;
 mod validation;
 
@@ -35,5 +37,5 @@ pub use options::{
     WriteContext,
 };
 pub use store::{Registry, RegistryConfig, Store};
-pub use stored::{Encoded, Stored, WatchEvent, WatchEventKind, WatchStream};
+pub use stored::{Stored, WatchEvent, WatchEventKind, WatchStream};
 pub use strategy::{Hooks, Strategy};

@@ -1,17 +1,18 @@
 //! Label and field selectors on stored bytes.
 //!
 //! Names and namespaces are read from keys, labels and other fields from the encoded message; a tree is built
-//! only for values that an older cluster stored as JSON.
+//! only for values in JSON or another version.
 
 use std::borrow::Cow;
 
+use keelson_api::Resource;
 use keelson_apimachinery::codec::scan;
 use keelson_apimachinery::field::quote;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::selector::{fields, labels};
-use keelson_apimachinery::{Status, TypeId, Value};
+use keelson_apimachinery::{Status, Value};
 
-use super::stored::{Encoded, Stored, unreadable};
+use super::stored::{Stored, unreadable};
 use super::strategy::{FieldLabels, FieldSource};
 
 /// What a list or watch selects.
@@ -20,7 +21,8 @@ pub(crate) struct Selection {
     labels: labels::Selector,
     fields: fields::Selector,
     known: FieldLabels,
-    ty: TypeId,
+    /// What is stored.
+    resource: &'static Resource,
 }
 
 /// How a resource's field selectors are read.
@@ -66,7 +68,12 @@ impl Selection {
     ///
     /// # Errors
     /// 400 for selectors that can't be read or name fields that the resource doesn't know.
-    pub(crate) fn parse(label: &str, field: &str, rules: FieldRules<'_>, ty: TypeId) -> Result<Self, Status> {
+    pub(crate) fn parse(
+        label: &str,
+        field: &str,
+        rules: FieldRules<'_>,
+        resource: &'static Resource,
+    ) -> Result<Self, Status> {
         let labels = labels::parse(label).map_err(Status::bad_request)?;
         let fields = fields::parse(field).map_err(Status::bad_request)?;
         for requirement in fields.requirements() {
@@ -74,7 +81,7 @@ impl Selection {
                 return Err(Status::bad_request(rules.unknown(&requirement.field)));
             }
         }
-        Ok(Selection { labels, fields, known: rules.known, ty })
+        Ok(Selection { labels, fields, known: rules.known, resource })
     }
 
     /// Whether it selects everything.
@@ -108,16 +115,16 @@ impl Selection {
                 return Ok(false);
             }
         }
-        match stored.encoded()? {
-            Encoded::Protobuf(message) => self.matches_message(message),
-            Encoded::Json(_) => self.matches_tree(&stored.decode(self.ty)?),
+        match stored.message(self.resource)? {
+            Some(message) => self.matches_message(message),
+            None => self.matches_tree(&stored.decode(self.resource.type_id)?),
         }
     }
 
     fn matches_message(&self, message: &[u8]) -> Result<bool, Status> {
         let schema = keelson_api::schema();
         if !self.labels.is_empty() {
-            let metadata = scan::metadata(schema, self.ty, message).map_err(unreadable)?;
+            let metadata = scan::metadata(schema, self.resource.type_id, message).map_err(unreadable)?;
             if !self.labels.matches(|key| metadata.label(key)) {
                 return Ok(false);
             }
@@ -125,7 +132,8 @@ impl Selection {
         for requirement in self.fields.requirements() {
             let Some(source) = self.source(&requirement.field) else { continue };
             let text = |path: &[&str]| {
-                let found = scan::text_at(schema, self.ty, message, path).map_err(unreadable)?;
+                let found =
+                    scan::text_at(schema, self.resource.type_id, message, path).map_err(unreadable)?;
                 Ok::<_, Status>(found.unwrap_or_default())
             };
             let or = |text: Cow<'_, str>, zero: &'static str| -> bool {

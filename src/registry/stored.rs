@@ -2,14 +2,15 @@
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use keelson_api::{Resource, conversion};
 use keelson_apimachinery::codec::{self, envelope, scan};
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, TypeId};
 
 /// An object as storage keeps it, in its resource's storage version. Cloning is cheap.
 ///
-/// The bytes are the protobuf envelope that kube-apiserver writes, or JSON text where an older cluster or a
-/// custom resource stored that. `metadata.resourceVersion` is empty in them: it is [`Stored::revision`].
+/// The bytes are the protobuf envelope that kube-apiserver writes, or JSON text where the resource is stored as
+/// that or an older cluster did. They may be of another version than the resource's. `metadata.resourceVersion` is empty in them: it is [`Stored::revision`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// The value in storage.
@@ -19,26 +20,23 @@ pub struct Stored {
     pub revision: u64,
 }
 
-/// How a [`Stored`] value is encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoded<'a> {
-    /// The message inside of the envelope.
-    Protobuf(&'a [u8]),
-    /// JSON text.
-    Json(&'a [u8]),
-}
-
 impl Stored {
-    /// The encoded object inside of the value.
+    /// The protobuf message inside of the value; `None` where it is JSON, or of another version than
+    /// `resource` is: then there is no way round [`Stored::decode`].
     ///
     /// # Errors
-    /// 500 for bytes that are neither.
-    pub fn encoded(&self) -> Result<Encoded<'_>, Status> {
-        if self.value.first() == Some(&b'{') {
-            return Ok(Encoded::Json(&self.value));
+    /// 500 for bytes that are neither JSON nor an envelope.
+    pub fn message(&self, resource: &Resource) -> Result<Option<&[u8]>, Status> {
+        if self.is_json() {
+            return Ok(None);
         }
         let envelope = envelope::open(&self.value).map_err(unreadable)?;
-        Ok(Encoded::Protobuf(envelope.raw))
+        let (group, version) = group_version(envelope.api_version);
+        Ok((group == resource.group && version == resource.version).then_some(envelope.raw))
+    }
+
+    fn is_json(&self) -> bool {
+        self.value.first() == Some(&b'{')
     }
 
     /// The tree of the object, whose type is `ty`, with `apiVersion`, `kind` and (where the revision is not
@@ -48,16 +46,19 @@ impl Stored {
     /// 500 for bytes that are no such object.
     pub fn decode(&self, ty: TypeId) -> Result<Object, Status> {
         let schema = keelson_api::schema();
-        let mut object = if self.value.first() == Some(&b'{') {
-            let value = codec::json::decode(schema, ty, &self.value).map_err(unreadable)?.value;
+        let mut object = if self.is_json() {
+            let stored_ty = json_type(&self.value).unwrap_or(ty);
+            let value = codec::json::decode(schema, stored_ty, &self.value).map_err(unreadable)?.value;
             Object::try_from(value).map_err(|_| unreadable("it is no JSON object"))?
         } else {
             let envelope = envelope::open(&self.value).map_err(unreadable)?;
-            let value = codec::protobuf::decode(schema, ty, envelope.raw).map_err(unreadable)?;
+            let stored_ty = type_named(envelope.api_version, envelope.kind).unwrap_or(ty);
+            let value = codec::protobuf::decode(schema, stored_ty, envelope.raw).map_err(unreadable)?;
             let mut object = Object::try_from(value).map_err(|_| unreadable("it is no object"))?;
             object.set_type(envelope.api_version, envelope.kind);
             object
         };
+        object = converted(object, ty)?;
         if self.revision > 0 {
             object.set_resource_version(&self.revision.to_string());
         }
@@ -65,14 +66,42 @@ impl Stored {
     }
 
     /// Name, labels and the like of a protobuf value, borrowed; `None` for JSON.
-    pub(crate) fn scan(&self, ty: TypeId) -> Result<Option<scan::MetaScan<'_>>, Status> {
-        match self.encoded()? {
-            Encoded::Protobuf(raw) => {
-                scan::metadata(keelson_api::schema(), ty, raw).map(Some).map_err(unreadable)
-            }
-            Encoded::Json(_) => Ok(None),
-        }
+    pub(crate) fn scan(&self, resource: &Resource) -> Result<Option<scan::MetaScan<'_>>, Status> {
+        let scan = |raw| scan::metadata(keelson_api::schema(), resource.type_id, raw).map_err(unreadable);
+        self.message(resource)?.map(scan).transpose()
     }
+}
+
+fn group_version(api_version: &str) -> (&str, &str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
+}
+
+/// The type of a stored object that says what it is; `None` for versions that are not known: they are read as
+/// the version that is stored today.
+fn type_named(api_version: &str, kind: &str) -> Option<TypeId> {
+    let (group, version) = group_version(api_version);
+    keelson_api::facts::kind(group, version, kind)
+}
+
+/// The type that JSON text names.
+fn json_type(text: &[u8]) -> Option<TypeId> {
+    // Reads what every object has, and skips the rest.
+    let any = keelson_api::facts::kind("meta.k8s.io", "v1", "PartialObjectMetadata")?;
+    let value = codec::json::decode(keelson_api::schema(), any, text).ok()?.value;
+    type_named(value.str_at(&["apiVersion"]), value.str_at(&["kind"]))
+}
+
+/// The object in the version whose type is `ty`.
+fn converted(object: Object, ty: TypeId) -> Result<Object, Status> {
+    if type_named(object.api_version(), object.kind()).is_none_or(|stored| stored == ty) {
+        return Ok(object);
+    }
+    let kinds = keelson_api::facts::kinds_of(ty);
+    let Some((group, version, _)) = kinds.first().filter(|(_, _, kind)| *kind == object.kind()) else {
+        return Err(unreadable(format_args!("it is a {} of {}", object.kind(), object.api_version())));
+    };
+    let api_version = object.api_version().to_owned();
+    conversion::convert(object, group_version(&api_version), (group, version)).map_err(unreadable)
 }
 
 /// What happened to an object that a watcher selected.

@@ -142,6 +142,7 @@ impl Source<'_> {
                     storage_group: strings.id(storage(0)),
                     storage_version: strings.id(storage(1)),
                     storage_path: strings.id(storage(2)),
+                    stored_as_json: r["storedAsJson"] == true,
                 });
             }
         }

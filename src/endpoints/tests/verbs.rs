@@ -47,6 +47,7 @@ impl Cluster {
             min_request_timeout: Duration::from_secs(1800),
             shutdown,
             authorizer: authz::Mode::PrivilegedOnly.authorizer(),
+            server_paths: vec!["/readyz/shutdown".to_owned()],
         };
         let endpoints = Arc::new(Endpoints::new(registry, config));
         let cluster = Cluster { endpoints, embedded, _directory: directory };

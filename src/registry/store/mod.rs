@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use keelson_api::Resource;
-use keelson_apimachinery::codec::{self, envelope};
+use keelson_apimachinery::codec;
 use keelson_apimachinery::field::FieldError;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::schema::Kind;
@@ -31,6 +31,7 @@ use super::kinds::core::service::ServiceNetwork;
 use super::master_leases::MasterLeases;
 use super::namespace_guard::{NamespaceGuard, StoredNamespaces};
 use super::selection::{FieldRules, Selection};
+use super::stored_form::StoredForm;
 use super::strategy::{Behaviour, FieldLabels, NEW_EVENT_FIELDS, Plain, Strategy};
 use super::{Hooks, Stored};
 
@@ -85,10 +86,9 @@ impl Registry {
         for resource in keelson_api::resources().iter().filter(|r| !r.storage_path.is_empty()) {
             let done = registry.store(&resource.group, &resource.plural).is_some();
             let (group, version) = &resource.storage_version;
-            let stored = keelson_api::resources()
-                .iter()
-                .find(|r| r.group == *group && r.version == *version && r.plural == resource.plural);
-            if let (false, Some(stored)) = (done, stored) {
+            // Where the storage version isn't served, the registry works with the one that is.
+            let stored = keelson_api::facts::resource(group, version, &resource.plural).unwrap_or(resource);
+            if !done {
                 let store = registry.open(resource, stored, Arc::new(Plain));
                 registry.insert(store);
             }
@@ -111,7 +111,7 @@ impl Registry {
         Store {
             served,
             resource: stored,
-            api_version: api_version(stored),
+            form: StoredForm::of(stored),
             keys: Keys::new(&stored.storage_path, stored.namespaced),
             storage: Arc::clone(&self.storage),
             strategy,
@@ -151,9 +151,9 @@ impl Registry {
 pub struct Store {
     /// The resource as paths name it: texts speak of its group.
     served: &'static Resource,
-    /// The resource in its storage version.
+    /// The resource in the version that objects go in and out in.
     resource: &'static Resource,
-    api_version: String,
+    form: StoredForm,
     keys: Keys,
     storage: Arc<dyn Storage>,
     strategy: Strategy,
@@ -172,7 +172,7 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// The resource in its storage version: that of the objects that go in and out.
+    /// The resource in the version of the objects that go in and out: its storage version, where that is served.
     pub fn resource(&self) -> &'static Resource {
         self.resource
     }
@@ -190,7 +190,7 @@ impl Store {
 
     /// Namespace (empty where there is none) and name of an object that this store handed out.
     pub fn name_of(&self, stored: &Stored) -> Result<(String, String), Status> {
-        match stored.scan(self.resource.type_id)? {
+        match stored.scan(self.resource)? {
             Some(metadata) => Ok((metadata.namespace.to_owned(), metadata.name.to_owned())),
             None => {
                 let object = stored.decode(self.resource.type_id)?;
@@ -216,30 +216,19 @@ impl Store {
             if renamed { FieldLabels::Listed(NEW_EVENT_FIELDS) } else { self.strategy.behaviour.fields };
         let kind = (served.group.as_str(), served.version.as_str(), served.kind.as_str());
         let rules = FieldRules { known, kind, namespaced: served.namespaced };
-        Selection::parse(label, field, rules, self.resource.type_id)
+        Selection::parse(label, field, rules, self.resource)
     }
 
-    /// The bytes that storage gets for an object: protobuf in its envelope, without what only answers have.
+    /// The bytes that storage gets for an object, without what only answers have.
     fn encode(&self, mut object: Object) -> Result<Bytes, Status> {
         object.set_resource_version("");
         object.set_self_link("");
-        let value = Value::from(object);
-        let encoded = codec::protobuf::encode(keelson_api::schema(), self.resource.type_id, &value);
-        let message = encoded.map_err(|error| Status::internal(format!("can't encode: {error}")))?;
-        Ok(envelope::seal(&self.api_version, &self.resource.kind, &message).into())
+        self.form.encode(object)
     }
 
     fn decode(&self, current: &KeyValue) -> Result<Object, Status> {
         let stored = Stored { value: current.value.clone(), revision: current.revision };
         stored.decode(self.resource.type_id)
-    }
-}
-
-fn api_version(resource: &Resource) -> String {
-    if resource.group.is_empty() {
-        resource.version.to_string()
-    } else {
-        format!("{}/{}", resource.group, resource.version)
     }
 }
 

@@ -46,12 +46,10 @@ async fn keys_and_kinds_in_storage_are_those_of_kube_apiserver() {
     let cluster = Cluster::new().await;
     let named = r#"{"metadata":{"name":"a"}}"#;
     let check = async |resource: &str, namespace: &str, key: &str, api_version: &str, kind: &str| {
-        let text = if resource.ends_with("customresourcedefinitions") {
-            r#"{"metadata":{"name":"a"},"spec":{"versions":[{"name":"v1","storage":true}]}}"#
-        } else {
-            named
-        };
-        cluster.create(resource, namespace, text).await.unwrap_or_else(|error| panic!("{resource}: {error}"));
+        cluster
+            .create(resource, namespace, named)
+            .await
+            .unwrap_or_else(|error| panic!("{resource}: {error}"));
         let stored = cluster.storage.get(key).await.unwrap().unwrap_or_else(|| panic!("nothing at {key}"));
         let envelope = envelope::open(&stored.value).unwrap();
         assert_eq!((envelope.api_version, envelope.kind), (api_version, kind), "{resource}");
@@ -70,22 +68,6 @@ async fn keys_and_kinds_in_storage_are_those_of_kube_apiserver() {
         "horizontalpodautoscalers/ns/a",
         "autoscaling/v2",
         "HorizontalPodAutoscaler",
-    )
-    .await;
-    check(
-        "apiextensions.k8s.io/customresourcedefinitions",
-        "",
-        "apiextensions.k8s.io/customresourcedefinitions/a",
-        "apiextensions.k8s.io/v1",
-        "CustomResourceDefinition",
-    )
-    .await;
-    check(
-        "apiregistration.k8s.io/apiservices",
-        "",
-        "apiregistration.k8s.io/apiservices/a",
-        "apiregistration.k8s.io/v1",
-        "APIService",
     )
     .await;
     cluster.close().await;
@@ -108,6 +90,122 @@ async fn json_that_an_older_cluster_stored_is_read_and_rewritten() {
         .unwrap();
     let stored = cluster.storage.get("configmaps/ns/old").await.unwrap().unwrap();
     assert!(stored.value.starts_with(b"k8s\0"));
+    cluster.close().await;
+}
+
+const DEFINITIONS: &str = "apiextensions.k8s.io/customresourcedefinitions";
+
+#[tokio::test]
+async fn definitions_and_api_services_are_stored_as_json() {
+    let cluster = Cluster::new().await;
+    let check = async |resource: &str, name: &str, text: &str, before: &str, after: &str| {
+        let key = format!("{resource}/{name}");
+        let object =
+            cluster.create(resource, "", text).await.unwrap_or_else(|error| panic!("{key}: {error}"));
+        let stored = cluster.storage.get(&key).await.unwrap().unwrap_or_else(|| panic!("nothing at {key}"));
+        let time = object.creation_timestamp().unwrap();
+        let meta = format!(
+            r#""metadata":{{"name":"{name}","uid":"{}","creationTimestamp":"{time}"}}"#,
+            object.uid()
+        );
+        // `generation` stands between in kinds that count it.
+        let value = std::str::from_utf8(&stored.value).unwrap();
+        let value = value.replace(r#""generation":1,"#, "").replace(time, "T");
+        assert_eq!(value, format!("{before}{meta}{after}\n").replace(time, "T"));
+        assert_eq!(cluster.get(resource, "", name).await.unwrap(), object);
+    };
+    check(
+        DEFINITIONS,
+        "as.g",
+        r#"{"metadata":{"name":"as.g"},"spec":{"group":"g","scope":"Cluster","names":{"plural":"as","kind":"A","singular":"a","listKind":"AList"},
+          "conversion":{"strategy":"None"},"versions":[{"name":"v1","served":true,"storage":true,"subresources":{"status":{}},
+          "schema":{"openAPIV3Schema":{"type":"object"}},"additionalPrinterColumns":[{"name":"N","type":"string","jsonPath":".n"}]}]}}"#,
+        r#"{"kind":"CustomResourceDefinition","apiVersion":"apiextensions.k8s.io/v1beta1","#,
+        r#","spec":{"group":"g","version":"v1","names":{"plural":"as","singular":"a","kind":"A","listKind":"AList"},"scope":"Cluster","validation":{"openAPIV3Schema":{"type":"object"}},"subresources":{"status":{}},"versions":[{"name":"v1","served":true,"storage":true}],"additionalPrinterColumns":[{"name":"N","type":"string","JSONPath":".n"}],"conversion":{"strategy":"None"},"preserveUnknownFields":false},"status":{"conditions":null,"acceptedNames":{"plural":"","kind":""},"storedVersions":["v1"]}}"#,
+    )
+    .await;
+    check(
+        "apiregistration.k8s.io/apiservices",
+        "v1.g",
+        r#"{"metadata":{"name":"v1.g"},"spec":{"group":"g","version":"v1","groupPriorityMinimum":1,"versionPriority":2,"insecureSkipTLSVerify":true,"service":{"namespace":"n","name":"s","port":443}}}"#,
+        r#"{"kind":"APIService","apiVersion":"apiregistration.k8s.io/v1","#,
+        r#","spec":{"service":{"namespace":"n","name":"s","port":443},"group":"g","version":"v1","insecureSkipTLSVerify":true,"groupPriorityMinimum":1,"versionPriority":2},"status":{}}"#,
+    )
+    .await;
+    cluster.close().await;
+}
+
+#[tokio::test]
+async fn definitions_are_read_in_every_form_and_rewritten() {
+    let cluster = Cluster::new().await;
+    let ty = |version: &str| {
+        keelson_api::facts::kind("apiextensions.k8s.io", version, "CustomResourceDefinition").unwrap()
+    };
+    let (names, status) = (
+        r#""names":{"plural":"as","singular":"a","kind":"A","listKind":"AList"},"scope":"Cluster""#,
+        r#""status":{"conditions":null,"acceptedNames":{"plural":"","kind":""},"storedVersions":["v1"]}"#,
+    );
+    let meta = r#""metadata":{"name":"NAME","uid":"u","labels":{"l":"x"},"creationTimestamp":"2020-01-01T00:00:00Z"}"#;
+    let whole = |version: &str, spec: &str| {
+        format!(
+            r#"{{"kind":"CustomResourceDefinition","apiVersion":"apiextensions.k8s.io/{version}",{meta},"spec":{{"group":"g",{names},{spec}}},{status}}}"#
+        )
+    };
+    let v1 = whole(
+        "v1",
+        r#""versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}},"additionalPrinterColumns":[{"name":"N","type":"string","jsonPath":".n"}]}],"conversion":{"strategy":"None"}"#,
+    );
+    let v1beta1 = whole(
+        "v1beta1",
+        r#""version":"v1","versions":[{"name":"v1","served":true,"storage":true}],"validation":{"openAPIV3Schema":{"type":"object"}},"additionalPrinterColumns":[{"name":"N","type":"string","JSONPath":".n"}],"conversion":{"strategy":"None"},"preserveUnknownFields":false"#,
+    );
+    let sealed = |version: &str, text: &str| {
+        let value = json::decode(keelson_api::schema(), ty(version), text.as_bytes()).unwrap().value;
+        let message =
+            keelson_apimachinery::codec::protobuf::encode(keelson_api::schema(), ty(version), &value)
+                .unwrap();
+        envelope::seal(&format!("apiextensions.k8s.io/{version}"), "CustomResourceDefinition", &message)
+    };
+    let forms = [
+        ("a", v1.replace("NAME", "a").into_bytes()),
+        ("b", v1beta1.replace("NAME", "b").into_bytes()),
+        ("c", format!("{}\n", v1beta1.replace("NAME", "c")).into_bytes()),
+        ("d", sealed("v1", &v1.replace("NAME", "d"))),
+        ("e", sealed("v1beta1", &v1beta1.replace("NAME", "e"))),
+    ];
+    for (name, value) in forms {
+        let key = format!("{DEFINITIONS}/{name}");
+        cluster.storage.create(&key, value.into(), None).await.unwrap();
+        let mut expected = cluster.object(DEFINITIONS, &v1.replace("NAME", name));
+        let object = cluster.get(DEFINITIONS, "", name).await.unwrap();
+        expected.set_resource_version(object.resource_version());
+        assert_eq!(object, expected, "{name}");
+        let mut listing = Vec::new();
+        let options = ListOptions { label_selector: "l=x".into(), ..ListOptions::default() };
+        listing.extend(cluster.names(DEFINITIONS, "", &options).await.unwrap());
+        assert!(listing.iter().any(|listed| listed == name), "{name} in {listing:?}");
+        let patch = |o: &mut Object| o.set_annotation("a", Some("b"));
+        cluster.patch(DEFINITIONS, cluster.context(""), name, patch).await.unwrap();
+        let stored = cluster.storage.get(&key).await.unwrap().unwrap();
+        let start = br#"{"kind":"CustomResourceDefinition","apiVersion":"apiextensions.k8s.io/v1beta1","#;
+        assert!(stored.value.starts_with(start) && stored.value.ends_with(b"}\n"), "{name}");
+    }
+    cluster.close().await;
+}
+
+#[tokio::test]
+async fn objects_of_another_version_are_converted_when_they_are_read() {
+    let cluster = Cluster::new().await;
+    let text = r#"{"metadata":{"name":"old","namespace":"ns","uid":"u"},"spec":{"scaleTargetRef":{"kind":"D","name":"d"},"maxReplicas":3,"targetCPUUtilizationPercentage":70}}"#;
+    let ty = keelson_api::facts::kind("autoscaling", "v1", "HorizontalPodAutoscaler").unwrap();
+    let value = json::decode(keelson_api::schema(), ty, text.as_bytes()).unwrap().value;
+    let message = keelson_apimachinery::codec::protobuf::encode(keelson_api::schema(), ty, &value).unwrap();
+    let sealed = envelope::seal("autoscaling/v1", "HorizontalPodAutoscaler", &message);
+    cluster.storage.create("horizontalpodautoscalers/ns/old", sealed.into(), None).await.unwrap();
+    let object = cluster.get("autoscaling/horizontalpodautoscalers", "ns", "old").await.unwrap();
+    let metric = object.at(&["spec", "metrics"]).and_then(Value::as_array).unwrap()[0].clone();
+    assert_eq!(metric.at(&["resource", "target", "averageUtilization"]), Some(&Value::Int(70)));
+    assert_eq!(object.api_version(), "autoscaling/v2");
     cluster.close().await;
 }
 

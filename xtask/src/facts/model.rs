@@ -87,4 +87,11 @@ pub(super) const SPECIAL: &[(&str, &str)] = &[
         "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1.JSONSchemaPropsOrStringArray",
         "schemaOrStringArray",
     ),
+    ("k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1beta1.JSON", "json"),
+    ("k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1beta1.JSONSchemaPropsOrArray", "schemaOrArray"),
+    ("k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1beta1.JSONSchemaPropsOrBool", "schemaOrBool"),
+    (
+        "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1beta1.JSONSchemaPropsOrStringArray",
+        "schemaOrStringArray",
+    ),
 ];

@@ -350,7 +350,7 @@ impl Resolver<'_> {
             other => other,
         };
         facts.kind = self.shape(path, go_type, &mut facts.enum_values)?;
-        let natural = natural(&facts.kind);
+        let natural = natural(&facts.kind, path);
         let declared = self.declared(path, go_type);
         if declared != natural && !matches!(facts.kind, Shape::Struct(_)) {
             facts.go_type = declared;
@@ -513,7 +513,7 @@ impl Resolver<'_> {
                 self.complaints.push(format!("{what}: not in generated.proto"));
                 continue;
             };
-            let (repeated, expected) = proto_type(&field.kind);
+            let (repeated, expected) = proto_type(&field.kind, split(qualified).0);
             if proto.repeated != repeated || proto.proto_type != expected {
                 let found = (proto.repeated, &proto.proto_type);
                 self.complaints
@@ -559,31 +559,31 @@ fn message_package(qualified: &str) -> String {
     format!("{}.", split(qualified).0.replace('/', ".").replace('-', "_"))
 }
 
+/// The type with this wire form: the package's own where it has one.
+fn special(form: &str, path: &str) -> Option<&'static str> {
+    let all = || SPECIAL.iter().filter(|(_, special)| *special == form).map(|(qualified, _)| *qualified);
+    all().find(|qualified| split(qualified).0 == path).or_else(|| all().next())
+}
+
 /// Whether it is repeated, and the type in `generated.proto`.
-fn proto_type(shape: &Shape) -> (bool, String) {
+fn proto_type(shape: &Shape, path: &str) -> (bool, String) {
     match shape {
         Shape::Plain("float64") => (false, "double".into()),
-        Shape::Plain(name) => {
-            let special = SPECIAL.iter().find(|(_, special)| special == name);
-            (false, special.map_or((*name).to_owned(), |(qualified, _)| message(qualified)))
-        }
+        Shape::Plain(name) => (false, special(name, path).map_or((*name).to_owned(), message)),
         Shape::Struct(qualified) | Shape::ListMessage(_, qualified) => (false, message(qualified)),
-        Shape::List(item) => (true, proto_type(item).1),
-        Shape::Map(value) => (false, format!("map<string, {}>", proto_type(value).1)),
+        Shape::List(item) => (true, proto_type(item, path).1),
+        Shape::Map(value) => (false, format!("map<string, {}>", proto_type(value, path).1)),
     }
 }
 
 /// The Go type that a shape has where no type is named.
-fn natural(shape: &Shape) -> String {
+fn natural(shape: &Shape, path: &str) -> String {
     match shape {
         Shape::Plain("bytes") => "[]uint8".into(),
         Shape::Plain("any") => "interface {}".into(),
-        Shape::Plain(name) => {
-            let special = SPECIAL.iter().find(|(_, special)| special == name);
-            special.map_or((*name).to_owned(), |(qualified, _)| short(qualified))
-        }
+        Shape::Plain(name) => special(name, path).map_or((*name).to_owned(), short),
         Shape::Struct(qualified) => short(qualified),
-        Shape::List(item) | Shape::ListMessage(item, _) => format!("[]{}", natural(item)),
-        Shape::Map(value) => format!("map[string]{}", natural(value)),
+        Shape::List(item) | Shape::ListMessage(item, _) => format!("[]{}", natural(item, path)),
+        Shape::Map(value) => format!("map[string]{}", natural(value, path)),
     }
 }

@@ -1,8 +1,9 @@
 //! Where in etcd, and in which version, the objects of a resource are stored.
 //!
 //! Read from the tree: directories and exceptions from `pkg/kubeapiserver/default_storage_factory_builder.go`,
-//! the order of versions from each group's `install.go`, the release that introduced a kind from its marker. The
-//! rules that put them together are those of `staging/src/k8s.io/apiserver/pkg/server/storage`.
+//! the order of versions from each group's `install.go`, the release that introduced a kind from its marker, and
+//! the codecs of the aggregator and the custom resource server from where these are set up. The rules that put
+//! them together are those of `staging/src/k8s.io/apiserver/pkg/server/storage`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,11 +23,20 @@ pub(super) struct Place {
     pub group: String,
     pub version: String,
     pub path: String,
+    /// Whether objects are JSON in storage; else they are protobuf.
+    pub json: bool,
 }
 
 /// Groups that the aggregator and the custom resource server serve: they store below the group's name
 /// (`SimpleRestOptionsFactory` in `staging/src/k8s.io/apiserver/pkg/server/options/etcd.go`).
 const BELOW_GROUP: &[&str] = &["apiregistration.k8s.io", "apiextensions.k8s.io"];
+
+/// The files that give those servers a codec for storage: a legacy codec, which writes JSON in the first version
+/// that it names.
+const LEGACY_CODECS: &[(&str, &str)] = &[
+    ("apiregistration.k8s.io", "pkg/controlplane/apiserver/aggregator.go"),
+    ("apiextensions.k8s.io", "pkg/controlplane/apiserver/apiextensions.go"),
+];
 
 /// Reads the places of all served resources that are stored: what can be watched is.
 pub(super) fn read(tree: &Path, served: &[Served], world: &mut World) -> Result<Storage, Error> {
@@ -40,9 +50,12 @@ pub(super) fn read(tree: &Path, served: &[Served], world: &mut World) -> Result<
                 continue;
             }
             let (group, plural) = cohabiting(tree, &factory, &gv.group, &r.plural)?;
-            let version = match overridden(tree, &factory, &group, &plural)? {
-                Some(version) => version,
-                None => preferred(tree, world, &group, &r.kind)?,
+            let legacy = LEGACY_CODECS.iter().find(|(of, _)| *of == group);
+            let version = match (legacy, overridden(tree, &factory, &group, &plural)?) {
+                (Some((_, file)), _) => legacy_version(&text(&tree.join(file))?)
+                    .ok_or_else(|| Error::Facts(format!("{file}: no LegacyCodec")))?,
+                (None, Some(version)) => version,
+                (None, None) => preferred(tree, world, &group, &r.kind)?,
             };
             let directory = directories.get(&(group.clone(), plural.clone()));
             let path = match directory {
@@ -50,7 +63,7 @@ pub(super) fn read(tree: &Path, served: &[Served], world: &mut World) -> Result<
                 None if BELOW_GROUP.contains(&group.as_str()) => format!("{group}/{plural}"),
                 None => plural.to_lowercase(),
             };
-            storage.insert(key, Place { group, version, path });
+            storage.insert(key, Place { group, version, path, json: legacy.is_some() });
         }
     }
     Ok(storage)
@@ -58,6 +71,12 @@ pub(super) fn read(tree: &Path, served: &[Served], world: &mut World) -> Result<
 
 fn text(path: &Path) -> Result<String, Error> {
     fs::read_to_string(path).map_err(|e| Error::read(path, e))
+}
+
+/// `Codecs.LegacyCodec(v1beta1.SchemeGroupVersion, …)`: the first version.
+pub(super) fn legacy_version(go: &str) -> Option<String> {
+    let (_, versions) = go.split_once(".LegacyCodec(")?;
+    versions.split_once(".SchemeGroupVersion").map(|(version, _)| version.to_owned())
 }
 
 /// `{Group: "", Resource: "nodes"}: "minions",`

@@ -142,6 +142,8 @@ fn messages_are_read_with_full_names() {
 
 #[test]
 fn storage_exceptions_are_read_from_calls() {
+    let codec = "Codec = scheme.Codecs.LegacyCodec(v1beta1.SchemeGroupVersion, v1.SchemeGroupVersion)";
+    assert_eq!(storage::legacy_version(codec).as_deref(), Some("v1beta1"));
     let directories = storage::directories("\t{Group: \"\", Resource: \"nodes\"}:   \"minions\",\n");
     assert_eq!(directories[&(String::new(), "nodes".to_owned())], "minions");
     let line = "f.AddCohabitatingResources(apps.Resource(\"a\"), api.Resource(\"b\").WithVersion(\"v2\"))";

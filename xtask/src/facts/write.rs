@@ -194,6 +194,8 @@ fn resources(
     let inputs = [
         "api/discovery",
         "pkg/kubeapiserver/default_storage_factory_builder.go",
+        "pkg/controlplane/apiserver/aggregator.go",
+        "pkg/controlplane/apiserver/apiextensions.go",
         "pkg/apis/*/install/install.go",
     ];
     let mut text = header(kubernetes, &inputs.map(str::to_owned));
@@ -219,6 +221,7 @@ fn resources(
             line.put_all("categories", &r.categories);
             if let Some(place) = storage.get(&(gv.group.clone(), r.plural.clone())) {
                 line.put("storage", json!([place.group, place.version, place.path]));
+                line.put_true("storedAsJson", place.json);
             }
             let separator = if i == 0 { "\n" } else { ",\n" };
             let _ = write!(text, "{separator}      {{{}", line.0);

@@ -4,6 +4,7 @@
 //! version, and most versions are alike; what is not stands in a file a kind. Objects go in and come out
 //! canonical: the versions differ in which zero fields their JSON shows.
 
+mod custom_resource_definition;
 mod event;
 mod horizontal_pod_autoscaler;
 
@@ -37,6 +38,12 @@ pub fn convert(mut object: Object, from: (&str, &str), to: (&str, &str)) -> Resu
             ("admissionregistration.k8s.io", "v1" | "v1beta1"),
             ("admissionregistration.k8s.io", "v1" | "v1beta1"),
         ) => {}
+        (("apiextensions.k8s.io", "v1"), ("apiextensions.k8s.io", "v1beta1")) => {
+            custom_resource_definition::to_v1beta1(&mut object);
+        }
+        (("apiextensions.k8s.io", "v1beta1"), ("apiextensions.k8s.io", "v1")) => {
+            custom_resource_definition::to_v1(&mut object);
+        }
         (("", "v1"), ("events.k8s.io", "v1")) => event::to_events(&mut object),
         (("events.k8s.io", "v1"), ("", "v1")) => event::to_core(&mut object),
         (("autoscaling", "v2"), ("autoscaling", "v1")) => horizontal_pod_autoscaler::to_v1(&mut object),

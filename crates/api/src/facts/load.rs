@@ -120,6 +120,7 @@ impl Loader {
             type_id: TypeId(r.type_id),
             storage_version: (self.text(r.storage_group), self.text(r.storage_version)),
             storage_path: self.text(r.storage_path),
+            stored_as_json: r.stored_as_json,
         }
     }
 }

@@ -38,6 +38,8 @@ pub struct Resource {
     /// The directory of its keys below the etcd prefix, such as `pods`, `services/specs`, `minions`, or
     /// `apiregistration.k8s.io/apiservices`.
     pub storage_path: Text,
+    /// Whether its objects are JSON in storage; most are protobuf.
+    pub stored_as_json: bool,
 }
 
 /// A subresource, such as `status`.

@@ -118,6 +118,7 @@ pub(super) struct Resource {
     pub(super) storage_group: StringId,
     pub(super) storage_version: StringId,
     pub(super) storage_path: StringId,
+    pub(super) stored_as_json: bool,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
