@@ -11,6 +11,7 @@
 
 pub mod codec;
 pub mod field;
+pub mod managed_fields;
 pub mod meta;
 pub mod patch;
 pub mod scalar;
