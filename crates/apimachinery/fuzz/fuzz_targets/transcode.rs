@@ -9,6 +9,13 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|input: (u8, &[u8])| {
     let (kind, message) = input;
     let ty = resources()[usize::from(kind) % resources().len()].type_id;
+    // As JSON, whatever it is.
+    let mut straight = Vec::new();
+    let strict = transcode::json_to_protobuf(schema(), ty, message, &mut straight);
+    let tree = json::decode(schema(), ty, message)
+        .and_then(|decoded| Ok((decoded.strict, protobuf::encode(schema(), ty, &decoded.value)?)));
+    assert_eq!(strict.map(|strict| (strict, straight)), tree);
+
     let mut transcoded = Vec::new();
     let result = transcode::protobuf_to_json(schema(), ty, message, &Overlay::default(), &mut transcoded);
     let mut versioned = Vec::new();
@@ -34,7 +41,11 @@ fuzz_target!(|input: (u8, &[u8])| {
     assert_eq!(tree.str_at(&["metadata", "resourceVersion"]), "7");
     // Not all of it can be read again: protobuf has times past the year 9999, which no JSON decoder takes.
     let mut back = Vec::new();
-    if transcode::json_to_protobuf(schema(), ty, through_tree.as_bytes(), &mut back).is_ok() {
+    let direct = transcode::json_to_protobuf(schema(), ty, through_tree.as_bytes(), &mut back);
+    let tree = json::decode(schema(), ty, through_tree.as_bytes())
+        .and_then(|decoded| protobuf::encode(schema(), ty, &decoded.value));
+    assert_eq!(direct.map(|strict| (strict, back.clone())), tree.map(|message| (Vec::new(), message)));
+    if !back.is_empty() {
         let mut again = Vec::new();
         transcode::protobuf_to_json(schema(), ty, &back, &Overlay::default(), &mut again)
             .expect("what was encoded");

@@ -22,6 +22,19 @@ pub(super) fn canonical(text: &str) -> Result<Cow<'_, str>, usize> {
     decode(text.as_bytes()).map(|bytes| Cow::Owned(encode(&bytes)))
 }
 
+/// Appends the bytes that the text stands for.
+///
+/// # Errors
+/// As [`canonical`]; nothing is appended then.
+pub(in crate::codec) fn decode_to(text: &str, out: &mut Vec<u8>) -> Result<(), usize> {
+    let length = out.len();
+    if STANDARD.decode_vec(text, out).is_err() {
+        out.truncate(length);
+        out.extend(decode(text.as_bytes())?);
+    }
+    Ok(())
+}
+
 /// Bytes from base64.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! JSON text to values: straight to the canonical tree of a type, or to an untyped tree.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::base64;
 use super::encode::leaves_out;
@@ -22,18 +22,8 @@ use crate::{Map, Schema, Text, TypeId, Value, scalar};
 /// Text that is no JSON, a value of a wrong type, a number out of range, a malformed quantity, time,
 /// duration or base64: with Go's message.
 pub fn decode(schema: &Schema, ty: TypeId, text: &[u8]) -> Result<Decoded, DecodeError> {
-    run(schema, text, |decoder| match decoder.parser.peek()? {
-        Token::Object => decoder.structure(ty, &Path::ROOT, None),
-        Token::Null => {
-            decoder.parser.literal(Token::Null)?;
-            Ok(schema.zero_struct(ty).into())
-        }
-        token => {
-            decoder.parser.skip()?;
-            let go_type = go_type(schema, &Kind::Struct(ty));
-            Ok(decoder.wrong(decoder.mismatch(token.name(), &go_type, &Path::ROOT)))
-        }
-    })
+    let (value, strict) = run(schema, text, |decoder| decoder.object(ty))?;
+    Ok(Decoded { value, strict })
 }
 
 /// Decodes any JSON to a tree. Strict errors are repeated members, of which the last wins.
@@ -41,7 +31,8 @@ pub fn decode(schema: &Schema, ty: TypeId, text: &[u8]) -> Result<Decoded, Decod
 /// # Errors
 /// Text that is no JSON, and a number that no float can hold.
 pub fn decode_untyped(text: &[u8]) -> Result<Decoded, DecodeError> {
-    run(&Schema::default(), text, |decoder| decoder.any(&Path::ROOT))
+    let (value, strict) = run(&Schema::default(), text, |decoder| decoder.any(&Path::ROOT))?;
+    Ok(Decoded { value, strict })
 }
 
 /// The canonical tree of a type from an untyped tree, such as a patch or YAML makes.
@@ -57,11 +48,15 @@ pub fn canonicalize(schema: &Schema, ty: TypeId, value: Value) -> Result<Decoded
     decode(schema, ty, &text)
 }
 
-fn run<'s>(
+/// Reads one value to the end of the text, and hands back with what was made of it what is wrong strictly.
+///
+/// # Errors
+/// What `decode` stops at or has noted as [`Decoder::wrong`]; where the text is no JSON, that.
+pub(in crate::codec) fn run<'s, T>(
     schema: &'s Schema,
     bytes: &[u8],
-    decode: impl FnOnce(&mut Decoder<'s, '_>) -> Step<Value>,
-) -> Result<Decoded, DecodeError> {
+    decode: impl FnOnce(&mut Decoder<'s, '_>) -> Step<T>,
+) -> Result<(T, Vec<StrictError>), DecodeError> {
     let text = parser::text(bytes).map_err(|e| *e)?;
     let mut decoder = Decoder {
         parser: Parser::new(&text),
@@ -72,6 +67,7 @@ fn run<'s>(
         wrong: None,
         strict: Vec::new(),
         lenient: 0,
+        effort: Effort { merged: bytes.len() / 8 + 1024, reread: 16 * bytes.len(), told: 10_000 },
     };
     let step = decode(&mut decoder).and_then(|value| {
         decoder.parser.end()?;
@@ -89,14 +85,14 @@ fn run<'s>(
             None => {
                 let mut strict = decoder.strict;
                 strict.sort_by_key(|(position, _)| *position);
-                Ok(Decoded { value, strict: strict.into_iter().map(|(_, error)| error).collect() })
+                Ok((value, strict.into_iter().map(|(_, error)| error).collect()))
             }
         },
     }
 }
 
 /// Why decoding stops.
-enum Stop {
+pub(in crate::codec) enum Stop {
     Syntax(SyntaxError),
     /// A value that a scalar's own parser refuses. In Go it wins over values of a wrong type before it,
     /// for those let decoding go on.
@@ -109,16 +105,16 @@ impl From<SyntaxError> for Stop {
     }
 }
 
-type Step<T> = Result<T, Stop>;
+pub(in crate::codec) type Step<T> = Result<T, Stop>;
 
 /// What a repeated member had before, where there is one.
-type Prior = Option<Box<Value>>;
+pub(in crate::codec) type Prior = Option<Box<Value>>;
 
 /// How many strict errors are kept, as upstream.
 const STRICT_ERRORS: usize = 100;
 
-struct Decoder<'s, 'a> {
-    parser: Parser<'a>,
+pub(in crate::codec) struct Decoder<'s, 'a> {
+    pub(in crate::codec) parser: Parser<'a>,
     schema: &'s Schema,
     /// Elements, members and entries of the lists, structs and maps that are being read: all on one stack
     /// each, so that every finished one is allocated once and at its size.
@@ -126,16 +122,48 @@ struct Decoder<'s, 'a> {
     members: Vec<(u16, Value)>,
     entries: Vec<(Text, Value)>,
     /// The first value of a wrong type.
-    wrong: Option<DecodeError>,
+    pub(in crate::codec) wrong: Option<DecodeError>,
     /// With their positions in the text.
-    strict: Vec<(usize, StrictError)>,
+    pub(in crate::codec) strict: Vec<(usize, StrictError)>,
     /// How many values around this one read themselves in Go, which reports nothing strictly.
     lenient: usize,
+    effort: Effort,
+}
+
+/// What repeated members may still cost, so that they can't make decoding take more than linear time.
+struct Effort {
+    /// Entries of maps that a repeated map adds to.
+    merged: usize,
+    /// Bytes that are read a second time.
+    reread: usize,
+    /// Strict errors that are worded, of which most turn out to be known.
+    told: usize,
 }
 
 impl<'s, 'a> Decoder<'s, 'a> {
+    /// The whole of an object.
+    pub(in crate::codec) fn object(&mut self, ty: TypeId) -> Step<Value> {
+        match self.parser.peek()? {
+            Token::Object => self.structure(ty, &Path::ROOT, None),
+            Token::Null => {
+                self.parser.literal(Token::Null)?;
+                Ok(self.schema.zero_struct(ty).into())
+            }
+            token => {
+                self.parser.skip()?;
+                let go_type = go_type(self.schema, &Kind::Struct(ty));
+                Ok(self.wrong(self.mismatch(token.name(), &go_type, &Path::ROOT)))
+            }
+        }
+    }
+
     /// A struct's field. `None`: output leaves it out.
-    fn field(&mut self, field: &'s Field, path: &Path<'_>, prior: Prior) -> Step<Option<Value>> {
+    pub(in crate::codec) fn field(
+        &mut self,
+        field: &'s Field,
+        path: &Path<'_>,
+        prior: Prior,
+    ) -> Step<Option<Value>> {
         let value = if self.parser.peek()? != Token::Null {
             self.value(&field.kind, path, prior)?
         } else if field.pointer {
@@ -148,7 +176,7 @@ impl<'s, 'a> Decoder<'s, 'a> {
     }
 
     /// An element of a list or map, or the whole.
-    fn element(&mut self, kind: &'s Kind, path: &Path<'_>, prior: Prior) -> Step<Value> {
+    pub(in crate::codec) fn element(&mut self, kind: &'s Kind, path: &Path<'_>, prior: Prior) -> Step<Value> {
         match self.parser.peek()? {
             Token::Null => self.null(kind, prior),
             _ => self.value(kind, path, prior),
@@ -189,21 +217,18 @@ impl<'s, 'a> Decoder<'s, 'a> {
                 self.list(prior, |decoder, i, prior| decoder.element(of, &path.index(i), prior))
             }
             (Kind::Map(of), Token::Object) => self.map(Some(of), path, prior),
-            (Kind::RawExtension | Kind::FieldsV1 | Kind::Json, _) => Ok(Value::Raw(compact(self.raw()?))),
+            (Kind::RawExtension | Kind::FieldsV1 | Kind::Json, _) => {
+                Ok(Value::Raw(text_of(compact(self.raw()?))))
+            }
             (Kind::Quantity | Kind::Time | Kind::MicroTime | Kind::Duration, _) => {
                 self.scalar(kind, token, path)
             }
             (Kind::Bytes, Token::String | Token::Array) => self.bytes(token, path),
             (Kind::Any, _) => self.any(path),
             (Kind::SchemaOrArray(_) | Kind::SchemaOrBool(_) | Kind::SchemaOrStringArray(_), _) => {
-                let outer = self.wrong.take();
-                self.lenient += 1;
+                let outer = self.begin_own_parser();
                 let value = self.schema_or(kind, token, path)?;
-                self.lenient -= 1;
-                // What is wrong in there is the refusal of a parser of its own.
-                if let Some(error) = std::mem::replace(&mut self.wrong, outer) {
-                    return refuse(error);
-                }
+                self.end_own_parser(outer)?;
                 // An empty list is nothing.
                 Ok(if value.as_array().is_some_and(<[Value]>::is_empty) { Value::Null } else { value })
             }
@@ -217,7 +242,23 @@ impl<'s, 'a> Decoder<'s, 'a> {
         }
     }
 
-    fn number(&mut self, kind: &Kind, path: &Path<'_>) -> Step<Value> {
+    /// What comes reads itself in Go.
+    pub(in crate::codec) fn begin_own_parser(&mut self) -> Option<DecodeError> {
+        self.lenient += 1;
+        self.wrong.take()
+    }
+
+    /// Ends what [`Decoder::begin_own_parser`] began and gave `outer` for.
+    pub(in crate::codec) fn end_own_parser(&mut self, outer: Option<DecodeError>) -> Step<()> {
+        self.lenient -= 1;
+        // What is wrong in there is the refusal of a parser of its own.
+        match std::mem::replace(&mut self.wrong, outer) {
+            Some(error) => refuse(error),
+            None => Ok(()),
+        }
+    }
+
+    pub(in crate::codec) fn number(&mut self, kind: &Kind, path: &Path<'_>) -> Step<Value> {
         let number = self.parser.number()?;
         let parsed = match kind {
             Kind::Float64 => float(number).map(Value::Float),
@@ -255,7 +296,7 @@ impl<'s, 'a> Decoder<'s, 'a> {
             let text = self.parser.string()?;
             return Ok(match base64::canonical(&text) {
                 Ok(canonical) => Value::String(text_of(canonical)),
-                Err(at) => self.wrong(DecodeError::new(format!("illegal base64 data at input byte {at}"))),
+                Err(at) => self.wrong_base64(at),
             });
         }
         // Go takes a list of numbers, too.
@@ -282,6 +323,11 @@ impl<'s, 'a> Decoder<'s, 'a> {
         })?;
         let bytes = list.as_array().unwrap_or_default().iter().filter_map(|v| u8::try_from(v.as_i64()?).ok());
         Ok(Value::from(base64::encode(&bytes.collect::<Vec<u8>>())))
+    }
+
+    #[cold]
+    pub(in crate::codec) fn wrong_base64(&mut self, at: usize) -> Value {
+        self.wrong(DecodeError::new(format!("illegal base64 data at input byte {at}")))
     }
 
     /// A JSON schema, or what may stand in its place.
@@ -323,7 +369,7 @@ impl<'s, 'a> Decoder<'s, 'a> {
         }
     }
 
-    fn structure(&mut self, id: TypeId, path: &Path<'_>, prior: Prior) -> Step<Value> {
+    pub(in crate::codec) fn structure(&mut self, id: TypeId, path: &Path<'_>, prior: Prior) -> Step<Value> {
         let schema = self.schema;
         let of = schema.get(id);
         let base = self.members.len();
@@ -413,7 +459,14 @@ impl<'s, 'a> Decoder<'s, 'a> {
     /// A map whose values are of this type; `None`: any JSON.
     fn map(&mut self, of: Option<&'s Kind>, path: &Path<'_>, prior: Prior) -> Step<Value> {
         let base = self.entries.len();
-        self.entries.extend(prior.map(|prior| entries_of(*prior)).unwrap_or_default());
+        if let Some(prior) = prior {
+            let prior = entries_of(*prior);
+            self.effort.merged = match self.effort.merged.checked_sub(prior.len()) {
+                Some(left) => left,
+                None => return refuse(DecodeError::new("json: too many repeated fields")),
+            };
+            self.entries.extend(prior);
+        }
         let start = self.parser.clone();
         let mut more = self.parser.enter_object()?;
         while more {
@@ -437,17 +490,25 @@ impl<'s, 'a> Decoder<'s, 'a> {
     /// Reports the repeated keys of the map that begins at `start`. Reads it a second time, which only a
     /// map that has repeated keys needs, and no more often than there are strict errors to be kept.
     #[cold]
-    fn repeated_keys(&mut self, start: Parser<'a>, path: &Path<'_>) -> Step<()> {
+    pub(in crate::codec) fn repeated_keys(&mut self, start: Parser<'a>, path: &Path<'_>) -> Step<()> {
         if self.lenient > 0 || self.strict.len() >= STRICT_ERRORS {
             return Ok(());
         }
+        match self.effort.reread.checked_sub(self.parser.position() - start.position()) {
+            Some(left) => self.effort.reread = left,
+            // Strict validation fails for what has been found; more need not be told.
+            None if !self.strict.is_empty() => return Ok(()),
+            None => {}
+        }
         let end = std::mem::replace(&mut self.parser, start);
-        let mut seen = HashSet::new();
+        let mut seen = HashMap::new();
         let mut more = self.parser.enter_object()?;
         while more {
             let position = self.parser.position();
             let key = self.parser.key()?;
-            if !seen.insert(key.clone()) {
+            let times = seen.entry(key.clone()).or_insert(0u32);
+            *times += 1;
+            if *times == 2 {
                 self.strict_error(position, "duplicate", path, &key);
             }
             self.parser.skip()?;
@@ -485,7 +546,7 @@ impl<'s, 'a> Decoder<'s, 'a> {
     }
 
     /// The text of a value.
-    fn raw(&mut self) -> Step<&'a str> {
+    pub(in crate::codec) fn raw(&mut self) -> Step<&'a str> {
         self.parser.peek()?;
         let start = self.parser.position();
         self.parser.skip()?;
@@ -493,10 +554,17 @@ impl<'s, 'a> Decoder<'s, 'a> {
     }
 
     #[cold]
-    fn strict_error(&mut self, position: usize, what: &str, path: &Path<'_>, member: &str) {
-        if self.lenient > 0 || self.strict.len() >= STRICT_ERRORS {
+    pub(in crate::codec) fn strict_error(
+        &mut self,
+        position: usize,
+        what: &str,
+        path: &Path<'_>,
+        member: &str,
+    ) {
+        if self.lenient > 0 || self.strict.len() >= STRICT_ERRORS || self.effort.told == 0 {
             return;
         }
+        self.effort.told -= 1;
         let error = StrictError(format!("{what} field {}", quote(&path.strict(member))));
         if self.strict.iter().all(|(_, other)| *other != error) {
             self.strict.push((position, error));
@@ -505,7 +573,7 @@ impl<'s, 'a> Decoder<'s, 'a> {
 
     /// Notes a value of a wrong type. Decoding goes on, as what comes may be worse.
     #[cold]
-    fn wrong(&mut self, error: DecodeError) -> Value {
+    pub(in crate::codec) fn wrong(&mut self, error: DecodeError) -> Value {
         self.wrong.get_or_insert(error);
         Value::Null
     }
@@ -528,7 +596,7 @@ impl<'s, 'a> Decoder<'s, 'a> {
 const NO_SCHEMA_OR_BOOL: &str = "boolean or JSON schema expected";
 
 #[cold]
-fn refuse<T>(error: DecodeError) -> Step<T> {
+pub(in crate::codec) fn refuse<T>(error: DecodeError) -> Step<T> {
     Err(Stop::Refused(Box::new(error)))
 }
 
@@ -567,14 +635,14 @@ fn float(number: &str) -> Option<f64> {
 pub(crate) fn raw(bytes: &[u8]) -> Result<Text, DecodeError> {
     let text = parser::text(bytes).map_err(|e| *e)?;
     Parser::new(&text).document().map_err(|e| *e)?;
-    Ok(compact(&text))
+    Ok(text_of(compact(&text)))
 }
 
 /// JSON text without the space between its tokens.
-fn compact(json: &str) -> Text {
+pub(in crate::codec) fn compact(json: &str) -> Cow<'_, str> {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\t' | b'\r');
     if !json.as_bytes().iter().any(is_space) {
-        return json.into();
+        return Cow::Borrowed(json);
     }
     let mut out = String::with_capacity(json.len());
     let mut rest = json;
@@ -590,7 +658,7 @@ fn compact(json: &str) -> Text {
             rest = rest.trim_start_matches([' ', '\n', '\t', '\r']);
         }
     }
-    out.into()
+    Cow::Owned(out)
 }
 
 /// The length of the string that begins here, with its quotes.

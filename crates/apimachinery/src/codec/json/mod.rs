@@ -14,11 +14,15 @@ mod quote;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::codec) use base64::decode_to as decode_base64;
 pub(crate) use decode::raw;
+pub(in crate::codec) use decode::{Decoder, Step, compact, refuse, run};
 pub use decode::{canonicalize, decode, decode_untyped};
 pub(crate) use encode::leaves_out;
 pub use encode::{encode, encode_untyped};
 pub(crate) use escape::{write_float, write_raw, write_string};
+pub(in crate::codec) use parser::{Parser, Token};
+pub(in crate::codec) use path::Path;
 pub(crate) use quote::quote;
 #[cfg(test)]
 pub(crate) use tests::any_value;

@@ -8,7 +8,7 @@ use crate::codec::{DecodeError, MAX_DEPTH};
 
 /// A position in JSON text. The text is valid UTF-8, so that strings without escapes are slices of it.
 #[derive(Clone)]
-pub(super) struct Parser<'a> {
+pub(in crate::codec) struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
@@ -16,7 +16,7 @@ pub(super) struct Parser<'a> {
 
 /// What a value begins with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Token {
+pub(in crate::codec) enum Token {
     Null,
     True,
     False,
@@ -28,7 +28,7 @@ pub(super) enum Token {
 
 impl Token {
     /// What Go calls it in errors.
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::codec) fn name(self) -> &'static str {
         match self {
             Token::Null => "null",
             Token::True | Token::False => "bool",
@@ -41,7 +41,7 @@ impl Token {
 }
 
 /// Text that is no JSON. Boxed small, as results of every step carry it.
-pub(super) type SyntaxError = Box<DecodeError>;
+pub(in crate::codec) type SyntaxError = Box<DecodeError>;
 
 fn error<T>(message: impl Into<Box<str>>) -> Result<T, SyntaxError> {
     Err(Box::new(DecodeError::new(message)))
@@ -49,7 +49,7 @@ fn error<T>(message: impl Into<Box<str>>) -> Result<T, SyntaxError> {
 
 /// The bytes as text: each byte that is not UTF-8 becomes U+FFFD, as Go's decoder has it. Outside of strings
 /// such bytes are an error, which is worded by the byte itself.
-pub(super) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, SyntaxError> {
+pub(in crate::codec) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, SyntaxError> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Ok(Cow::Borrowed(text));
     }
@@ -73,17 +73,22 @@ pub(super) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, SyntaxError> {
 }
 
 impl<'a> Parser<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(in crate::codec) fn new(text: &'a str) -> Self {
         Parser { text, at: 0, depth: 0 }
     }
 
     /// How many bytes have been read.
-    pub(super) fn position(&self) -> usize {
+    pub(in crate::codec) fn position(&self) -> usize {
         self.at
     }
 
+    /// How many bytes there are.
+    pub(in crate::codec) fn length(&self) -> usize {
+        self.text.len()
+    }
+
     /// The text from a position to here.
-    pub(super) fn since(&self, start: usize) -> &'a str {
+    pub(in crate::codec) fn since(&self, start: usize) -> &'a str {
         &self.text[start..self.at]
     }
 
@@ -128,7 +133,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Skips space, and says what value begins here. Nothing else is read.
-    pub(super) fn peek(&mut self) -> Result<Token, SyntaxError> {
+    pub(in crate::codec) fn peek(&mut self) -> Result<Token, SyntaxError> {
         match self.space() {
             Some(b'"') => Ok(Token::String),
             Some(b'{') => Ok(Token::Object),
@@ -142,7 +147,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads the literal that [`Parser::peek`] saw.
-    pub(super) fn literal(&mut self, token: Token) -> Result<(), SyntaxError> {
+    pub(in crate::codec) fn literal(&mut self, token: Token) -> Result<(), SyntaxError> {
         let word = match token {
             Token::True => "true",
             Token::False => "false",
@@ -163,7 +168,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads the number that [`Parser::peek`] saw, and hands back its text.
-    pub(super) fn number(&mut self) -> Result<&'a str, SyntaxError> {
+    pub(in crate::codec) fn number(&mut self) -> Result<&'a str, SyntaxError> {
         let start = self.at;
         if self.byte() == Some(b'-') {
             self.at += 1;
@@ -200,7 +205,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads the string that [`Parser::peek`] saw.
-    pub(super) fn string(&mut self) -> Result<Cow<'a, str>, SyntaxError> {
+    pub(in crate::codec) fn string(&mut self) -> Result<Cow<'a, str>, SyntaxError> {
         self.at += 1;
         let start = self.at;
         self.at += plain(&self.text.as_bytes()[start..]);
@@ -289,7 +294,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads the `[` that [`Parser::peek`] saw. Says whether there is a first element.
-    pub(super) fn enter_array(&mut self) -> Result<bool, SyntaxError> {
+    pub(in crate::codec) fn enter_array(&mut self) -> Result<bool, SyntaxError> {
         self.enter()?;
         if self.space() == Some(b']') {
             self.leave();
@@ -299,7 +304,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Behind an element: whether there is another.
-    pub(super) fn next_element(&mut self) -> Result<bool, SyntaxError> {
+    pub(in crate::codec) fn next_element(&mut self) -> Result<bool, SyntaxError> {
         match self.space() {
             Some(b',') => {
                 self.at += 1;
@@ -319,7 +324,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads the `{` that [`Parser::peek`] saw. Says whether there is a first member.
-    pub(super) fn enter_object(&mut self) -> Result<bool, SyntaxError> {
+    pub(in crate::codec) fn enter_object(&mut self) -> Result<bool, SyntaxError> {
         self.enter()?;
         if self.space() == Some(b'}') {
             self.leave();
@@ -329,7 +334,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads a member's key and colon.
-    pub(super) fn key(&mut self) -> Result<Cow<'a, str>, SyntaxError> {
+    pub(in crate::codec) fn key(&mut self) -> Result<Cow<'a, str>, SyntaxError> {
         if self.space() != Some(b'"') {
             return self.unexpected("looking for beginning of object key string");
         }
@@ -342,7 +347,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Behind a member: whether there is another.
-    pub(super) fn next_member(&mut self) -> Result<bool, SyntaxError> {
+    pub(in crate::codec) fn next_member(&mut self) -> Result<bool, SyntaxError> {
         match self.space() {
             Some(b',') => {
                 self.at += 1;
@@ -357,7 +362,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Behind the value: nothing but space.
-    pub(super) fn end(&mut self) -> Result<(), SyntaxError> {
+    pub(in crate::codec) fn end(&mut self) -> Result<(), SyntaxError> {
         match self.space() {
             None => Ok(()),
             Some(_) => self.unexpected("after top-level value"),
@@ -365,7 +370,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads a value, and forgets it.
-    pub(super) fn skip(&mut self) -> Result<(), SyntaxError> {
+    pub(in crate::codec) fn skip(&mut self) -> Result<(), SyntaxError> {
         match self.peek()? {
             token @ (Token::Null | Token::True | Token::False) => self.literal(token),
             Token::Number => self.number().map(drop),
@@ -391,7 +396,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads a value and the end of the text.
-    pub(super) fn document(&mut self) -> Result<(), SyntaxError> {
+    pub(in crate::codec) fn document(&mut self) -> Result<(), SyntaxError> {
         self.skip()?;
         self.end()
     }

@@ -5,7 +5,7 @@ use crate::{Schema, TypeId};
 
 /// A place in the input, linked to the one around it.
 #[derive(Clone, Copy)]
-pub(super) struct Path<'p> {
+pub(in crate::codec) struct Path<'p> {
     parent: Option<&'p Path<'p>>,
     segment: Segment<'p>,
 }
@@ -19,20 +19,20 @@ enum Segment<'p> {
 }
 
 impl<'p> Path<'p> {
-    pub(super) const ROOT: Path<'static> = Path { parent: None, segment: Segment::Root };
+    pub(in crate::codec) const ROOT: Path<'static> = Path { parent: None, segment: Segment::Root };
 
     /// The value of a map's key here.
-    pub(super) fn key(&'p self, key: &'p str) -> Path<'p> {
+    pub(in crate::codec) fn key(&'p self, key: &'p str) -> Path<'p> {
         Path { parent: Some(self), segment: Segment::Key(key) }
     }
 
     /// The element of a list here.
-    pub(super) fn index(&'p self, index: usize) -> Path<'p> {
+    pub(in crate::codec) fn index(&'p self, index: usize) -> Path<'p> {
         Path { parent: Some(self), segment: Segment::Index(index) }
     }
 
     /// The member of a struct here.
-    pub(super) fn member(&'p self, owner: TypeId, member: &'p Member) -> Path<'p> {
+    pub(in crate::codec) fn member(&'p self, owner: TypeId, member: &'p Member) -> Path<'p> {
         Path { parent: Some(self), segment: Segment::Member(owner, member) }
     }
 
@@ -45,7 +45,7 @@ impl<'p> Path<'p> {
     }
 
     /// The path of a member here as strict errors write it: `spec.containers[0].image`.
-    pub(super) fn strict(&self, member: &str) -> String {
+    pub(in crate::codec) fn strict(&self, member: &str) -> String {
         let mut text = String::new();
         // The root is no part of it, and the first part has no dot even where it is empty.
         for (i, segment) in self.segments().into_iter().skip(1).enumerate() {
@@ -64,7 +64,7 @@ impl<'p> Path<'p> {
 
     /// Which Go struct field this is, as type errors write it: the innermost struct's name, then the names
     /// of all struct fields on the way, those of embedded structs among them. `None` outside of structs.
-    pub(super) fn struct_field(&self, schema: &Schema) -> Option<String> {
+    pub(in crate::codec) fn struct_field(&self, schema: &Schema) -> Option<String> {
         let mut innermost = None;
         let mut text = String::new();
         for segment in self.segments() {
@@ -81,7 +81,7 @@ impl<'p> Path<'p> {
     }
 
     /// The Go type of what stands here, where the facts of the field that it is in tell it.
-    pub(super) fn go_type<'s>(&self, schema: &'s Schema) -> Option<&'s str> {
+    pub(in crate::codec) fn go_type<'s>(&self, schema: &'s Schema) -> Option<&'s str> {
         let mut within = 0;
         let mut path = Some(self);
         while let Some(Path { parent, segment }) = path {

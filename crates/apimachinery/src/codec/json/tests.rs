@@ -341,6 +341,18 @@ fn strict_errors_are_bounded() {
 }
 
 #[test]
+fn repeated_fields_cost_no_more_than_linear_time() {
+    let many: Vec<_> = (0..20_000).map(|i| format!(r#""metadata":{{"labels":{{"a{i}":"b"}}}}"#)).collect();
+    check_error(&format!("{{{}}}", many.join(",")), "json: too many repeated fields");
+    // Would take long if every repetition were worded, or every level read again.
+    let depth = MAX_DEPTH - 2;
+    let repeated = vec![r#""a":1"#; 20_000].join(",");
+    let input = format!("{}{{{repeated}}}{}", r#"{"b":1,"b":2,"a":"#.repeat(depth), "}".repeat(depth));
+    let told = decode_untyped(input.as_bytes()).unwrap().strict.len();
+    assert!((2..20).contains(&told), "{told}");
+}
+
+#[test]
 fn untyped_trees_keep_integers_and_the_last_of_repeated_keys() {
     let decoded =
         decode_untyped(br#" {"b":[1,-0,1.0,1e2,9223372036854775808],"a":{"x":1,"x":2},"a":{"y":1}} "#)

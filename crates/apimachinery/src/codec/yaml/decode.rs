@@ -33,6 +33,10 @@ pub fn decode_untyped(text: &[u8]) -> Result<Decoded, DecodeError> {
     if text.iter().any(control) {
         return Err(fail(0, "control characters are not allowed"));
     }
+    // The parser holds every token of a list or map in brackets before it hands out the first.
+    if text.iter().filter(|b| b",:[]{}".contains(b)).count() > MAXIMAL_TOKENS {
+        return Err(fail(0, "document is too complex"));
+    }
     let text = std::str::from_utf8(text).map_err(|_| fail(0, "invalid leading UTF-8 octet"))?;
     let budget = (16 * text.len()).max(MINIMAL_BUDGET);
     let mut reader = Reader {
@@ -53,6 +57,9 @@ pub fn decode_untyped(text: &[u8]) -> Result<Decoded, DecodeError> {
     };
     Ok(Decoded { value, strict })
 }
+
+/// How many commas, colons and brackets a document may have that is no JSON. About 300 bytes of memory each.
+const MAXIMAL_TOKENS: usize = 400_000;
 
 /// What aliases may add to a document, in bytes of memory: so much, or sixteen times the text if that is more.
 const MINIMAL_BUDGET: usize = 1 << 20;

@@ -151,6 +151,7 @@ fn aliases_and_nesting_are_bounded() {
     for text in ["[".repeat(100_000), "{a: ".repeat(100_000), "- ".repeat(100_000), "? ".repeat(100_000)] {
         assert!(decode_untyped(text.as_bytes()).is_err());
     }
+    check_error(&format!("[{}]", "1,".repeat(500_000)), "yaml: document is too complex");
     assert!(decode_untyped("- ".repeat(MAX_DEPTH).as_bytes()).is_ok());
 }
 
