@@ -59,9 +59,11 @@ fn fixtures() -> Vec<(Fixture, TypeId)> {
             continue;
         }
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        // What becomes of an object that not every codec keeps whole is an object, too.
-        let of_kind = name.strip_suffix(".after_roundtrip").unwrap_or(&name);
-        let (group_version, kind) = of_kind.rsplit_once('.').unwrap();
+        // These show what a later release makes of the object: they have other fields.
+        if name.ends_with(".after_roundtrip") {
+            continue;
+        }
+        let (group_version, kind) = name.rsplit_once('.').unwrap();
         let (group, version) = group_version.rsplit_once('.').unwrap();
         let group = if group == "core" { "" } else { group };
         let (group, version, kind) = (group.to_owned(), version.to_owned(), kind.to_owned());
