@@ -96,7 +96,7 @@ fn objects_are_stored_where_kube_apiserver_stores_them() {
     check("admissionregistration.k8s.io", "v1", "mutatingadmissionpolicies", policies);
     let apiservices = ("apiregistration.k8s.io", "v1", "apiregistration.k8s.io/apiservices");
     check("apiregistration.k8s.io", "v1", "apiservices", apiservices);
-    let definitions = ("apiextensions.k8s.io", "v1", "apiextensions.k8s.io/customresourcedefinitions");
+    let definitions = ("apiextensions.k8s.io", "v1beta1", "apiextensions.k8s.io/customresourcedefinitions");
     check("apiextensions.k8s.io", "v1", "customresourcedefinitions", definitions);
     // Never stored.
     check("", "v1", "componentstatuses", ("", "", ""));
