@@ -33,6 +33,7 @@ mod route;
 mod scale;
 mod served;
 mod table;
+mod unstructured;
 mod update;
 pub mod version;
 mod watch;

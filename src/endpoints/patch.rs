@@ -14,6 +14,7 @@ use keelson_apimachinery::{Map, Schema, Status, TypeId, Value, patch};
 use super::call::{Call, dedup_owner_references};
 use super::decode::{go_kind, strict_text, warn};
 use super::represent::Item;
+use super::unstructured;
 use super::{Endpoints, body};
 use crate::registry::{Change, Warnings};
 use crate::request::{Body, FieldValidation, Response, WriteKind, WriteParameters};
@@ -120,7 +121,10 @@ impl Patcher<'_> {
         }
         let decoded = match self.decode(self.patched(current()?)?) {
             Ok(decoded) => decoded,
-            Err(why) => return Err(self.refuse(current, &why)),
+            Err(why) => {
+                let why = self.reason(current, why)?;
+                return Err(self.refuse(current, &why));
+            }
         };
         if strict {
             let parsed = self.parsed.iter().flat_map(|p| &p.strict);
@@ -146,6 +150,15 @@ impl Patcher<'_> {
                 patch::strategic(keelson_api::schema(), self.ty, current.into(), patch.clone())?
             }
         })
+    }
+
+    /// Why the result can't be decoded: that of a strategic patch doesn't go through JSON upstream.
+    fn reason(&self, current: &dyn Fn() -> Result<Object, Status>, why: String) -> Result<String, Status> {
+        if self.patch_type != PatchType::Strategic {
+            return Ok(why);
+        }
+        let patched = self.patched(current()?)?;
+        Ok(unstructured::mismatch(keelson_api::schema(), self.ty, &patched).unwrap_or(why))
     }
 
     /// 422 for a result that can't be decoded: it echoes the patch (strategic) or the patched object.
