@@ -13,7 +13,9 @@ use tokio::sync::Mutex;
 
 use super::objects::{KUBERNETES, object};
 use super::{context, store};
-use crate::registry::{Change, DeleteOptions, MasterLeases, NoAdmission, Registry, Warnings, server_user};
+use crate::registry::{
+    Change, DeleteOptions, MasterLeases, NoAdmission, Registry, ServerChange, Warnings, server_user,
+};
 
 /// How long a server counts as there after it last said so.
 const LEASE: Duration = Duration::from_secs(15);
@@ -114,6 +116,8 @@ impl KubernetesService {
         if leaving && endpoints.get(Some("default"), KUBERNETES).await.is_err_and(|s| s.code() == 404) {
             return Ok(());
         }
+        let resource = endpoints.resource();
+        let mut change = ServerChange { change: &mut change, resource, subresource: "" };
         let (stored, _) = endpoints.update(&context, KUBERNETES, &mut change, &NoAdmission).await?;
         let written = stored.decode(endpoints.resource().type_id)?;
         let slice = self.slice_of(&written);
@@ -129,6 +133,8 @@ impl KubernetesService {
             slices.delete(&context, KUBERNETES, &DeleteOptions::default(), &NoAdmission).await?;
         }
         let mut change = SetSlice(slice);
+        let resource = slices.resource();
+        let mut change = ServerChange { change: &mut change, resource, subresource: "" };
         context.create_missing = true;
         slices.update(&context, KUBERNETES, &mut change, &NoAdmission).await.map(|_| ())
     }

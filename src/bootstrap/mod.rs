@@ -18,7 +18,9 @@ use keelson_base::clock;
 
 pub use kubernetes_service::{Endpoint, KubernetesService};
 
-use crate::registry::{NoAdmission, Registry, Store, Warnings, WriteContext, server_user};
+use crate::registry::{
+    NoAdmission, Registry, SERVER_MANAGER, Store, Warnings, WriteContext, note_server, server_user,
+};
 use crate::request::UserInfo;
 
 /// How long storage may fail before a start does.
@@ -81,7 +83,9 @@ async fn create(registry: &Registry, new: New) -> Result<(), BootstrapError> {
     }
     let (user, warnings) = (server_user(), Warnings::default());
     let context = context(&user, &warnings, new.namespace);
-    match store.create(&context, new.object.clone(), &NoAdmission).await {
+    let mut object = new.object.clone();
+    note_server(store.resource(), "", None, &mut object);
+    match store.create(&context, object, &NoAdmission).await {
         Err(status) if status.reason() != "AlreadyExists" => Err(failed(status)),
         _ => Ok(()),
     }
@@ -97,7 +101,7 @@ fn context<'a>(user: &'a UserInfo, warnings: &'a Warnings, namespace: Option<&'a
         user,
         subresource: "",
         dry_run: false,
-        field_manager: "kube-apiserver",
+        field_manager: SERVER_MANAGER,
         create_missing: true,
         warnings,
     }

@@ -6,7 +6,7 @@ use keelson_apimachinery::{Status, Value};
 use keelson_base::clock;
 
 use super::{BootstrapError, Endpoint, New, context, store};
-use crate::registry::{Change, NoAdmission, Registry, Warnings, server_user};
+use crate::registry::{Change, NoAdmission, Registry, ServerChange, Warnings, server_user};
 
 /// The namespaces that Kubernetes itself lives in.
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
@@ -93,6 +93,8 @@ pub(super) async fn mark_service_range_ready(registry: &Registry) -> Result<(), 
     context.subresource = "status";
     let own = registry.config().services.cidrs.iter().map(|cidr| Value::from(cidr.to_string())).collect();
     let mut change = MarkReady { own };
+    let resource = ranges.resource();
+    let mut change = ServerChange { change: &mut change, resource, subresource: "status" };
     match ranges.update(&context, KUBERNETES, &mut change, &NoAdmission).await {
         Ok(_) => Ok(()),
         Err(status) => Err(failed(status)),

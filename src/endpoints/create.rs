@@ -6,6 +6,7 @@ use keelson_apimachinery::meta::Object;
 
 use super::call::{Call, dedup_owner_references};
 use super::decode::{self, Expected};
+use super::managed_fields::Tracker;
 use super::represent::Item;
 use super::{Endpoints, body, negotiation};
 use crate::request::{Body, Response, WriteKind, WriteParameters};
@@ -28,8 +29,9 @@ pub(super) async fn serve(endpoints: &Endpoints, call: &Call<'_>, body: Body) ->
     forget_system_fields(&mut object);
     call.settle_namespace(&mut object)?;
     dedup_owner_references(&mut object, false, call.warnings);
-    let object = served.to_stored(object)?;
     let manager = call.field_manager(&parameters);
+    Tracker::new(call).update(None, &mut object, false, &manager);
+    let object = served.to_stored(object)?;
     let context = call.context(&parameters, &manager);
     let stored = served.store()?.create(&context, object, &endpoints.admit(call)).await?;
     call.representation()?.answer(StatusCode::CREATED, Item::Stored(&stored), call.gzip())

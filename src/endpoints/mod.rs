@@ -22,6 +22,7 @@ mod documents;
 mod event_cache;
 mod get;
 mod list;
+mod managed_fields;
 pub mod negotiation;
 mod openapi;
 mod patch;

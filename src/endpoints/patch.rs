@@ -1,4 +1,4 @@
-//! `patch`: JSON patch, merge patch, strategic merge patch.
+//! `patch`: JSON patch, merge patch, strategic merge patch, server-side apply.
 //!
 //! A patch is made for the version that the client speaks: the current object goes to that version, the patch
 //! applies to its tree, and the result is decoded as a body would be, before it goes back to be stored.
@@ -13,10 +13,11 @@ use keelson_apimachinery::{Map, Schema, Status, TypeId, Value, patch};
 
 use super::call::{Call, dedup_owner_references};
 use super::decode::{go_kind, strict_text, warn};
+use super::managed_fields::{self, Configuration, Tracker, is_empty_list};
 use super::represent::Item;
 use super::unstructured;
 use super::{Endpoints, body};
-use crate::registry::{Change, Warnings};
+use crate::registry::{Change, Warnings, WriteContext};
 use crate::request::{Body, FieldValidation, Response, WriteKind, WriteParameters};
 
 /// A kind of patch.
@@ -25,22 +26,20 @@ pub(super) enum PatchType {
     Json,
     Merge,
     Strategic,
+    Apply,
 }
 
 /// The type of the patch in the body.
 ///
 /// # Errors
-/// 415, with the router's text, or for server-side apply with one that says so.
+/// 415, with the router's text.
 pub(super) fn patch_type(call: &Call<'_>) -> Result<PatchType, Status> {
     let header = call.parts.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     match header.split(';').next().unwrap_or_default().trim() {
         "application/json-patch+json" => Ok(PatchType::Json),
         "application/merge-patch+json" => Ok(PatchType::Merge),
         "application/strategic-merge-patch+json" => Ok(PatchType::Strategic),
-        "application/apply-patch+yaml" => Err(Status::unsupported_media_type(
-            "application/json-patch+json, application/merge-patch+json, \
-             application/strategic-merge-patch+json (server-side apply is not supported by this version)",
-        )),
+        "application/apply-patch+yaml" => Ok(PatchType::Apply),
         _ => Err(Status::new(415, "UnsupportedMediaType", "415: Unsupported Media Type")
             .with_details(Default::default())),
     }
@@ -53,6 +52,9 @@ pub(super) async fn serve(
     patch_type: PatchType,
     body: Body,
 ) -> Result<Response, Status> {
+    if patch_type == PatchType::Apply {
+        return apply(endpoints, call, body).await;
+    }
     let body = body::read(body).await?;
     let parameters = WriteParameters::parse(&call.query, WriteKind::Patch)?;
     let served = call.served;
@@ -60,6 +62,7 @@ pub(super) async fn serve(
         patch_type,
         body,
         parsed: None,
+        resets: false,
         api_version: &served.api_version,
         kind: &served.resource.kind,
         ty: served.ty(),
@@ -68,7 +71,8 @@ pub(super) async fn serve(
     };
     let manager = call.field_manager(&parameters);
     let context = call.context(&parameters, &manager);
-    let mut change = PatchObject { call, patcher: &mut patcher };
+    let mut change =
+        PatchObject { call, patcher: &mut patcher, tracker: Tracker::new(call), manager: &manager };
     let store = served.store()?;
     let (stored, created) =
         store.update(&context, &call.info.name, &mut change, &endpoints.admit(call)).await?;
@@ -76,9 +80,63 @@ pub(super) async fn serve(
     call.representation()?.answer(code, Item::Stored(&stored), call.gzip())
 }
 
+/// Applies the configuration in the body, and answers with the object; it is created where it is missing.
+async fn apply(endpoints: &Endpoints, call: &Call<'_>, body: Body) -> Result<Response, Status> {
+    let body = body::read(body).await?;
+    let parameters = WriteParameters::parse(&call.query, WriteKind::Apply)?;
+    let config = configuration(call, &parameters, &body)?;
+    drop(body);
+    let manager = call.field_manager(&parameters);
+    let create_missing = call.info.subresource.is_empty();
+    let context = WriteContext { create_missing, ..call.context(&parameters, &manager) };
+    let mut change = ApplyObject { call, tracker: Tracker::new(call), config };
+    let store = call.served.store()?;
+    let (stored, created) =
+        store.update(&context, &call.info.name, &mut change, &endpoints.admit(call)).await?;
+    let code = if created { StatusCode::CREATED } else { StatusCode::OK };
+    call.representation()?.answer(code, Item::Stored(&stored), call.gzip())
+}
+
+/// The configuration in the body of an apply patch.
+pub(super) fn configuration<'a>(
+    call: &Call<'a>,
+    parameters: &WriteParameters,
+    body: &[u8],
+) -> Result<Configuration<'a>, Status> {
+    let manager = parameters.field_manager.clone();
+    Configuration::read(body, manager, parameters.force, parameters.field_validation, call.warnings)
+}
+
+struct ApplyObject<'a> {
+    call: &'a Call<'a>,
+    tracker: Tracker<'a>,
+    config: Configuration<'a>,
+}
+
+impl Change for ApplyObject<'_> {
+    fn apply(&mut self, current: Option<&Object>) -> Result<Object, Status> {
+        let served = self.call.served;
+        let live = current.map(|current| managed_fields::live(served, current)).transpose()?;
+        let mut object = self.tracker.apply(live.as_deref(), &self.config)?;
+        if current.is_none() && !object.uid().is_empty() {
+            let (resource, uid) = (served.resource, object.uid());
+            let why = format!(
+                "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            );
+            return Err(Status::conflict(&resource.group, &resource.plural, &self.call.info.name, why));
+        }
+        self.call.settle_namespace(&mut object)?;
+        self.call.check_name(&object)?;
+        dedup_owner_references(&mut object, true, self.call.warnings);
+        served.to_stored(object)
+    }
+}
+
 struct PatchObject<'a, 'b> {
     call: &'a Call<'a>,
     patcher: &'a mut Patcher<'b>,
+    tracker: Tracker<'a>,
+    manager: &'a str,
 }
 
 impl Change for PatchObject<'_, '_> {
@@ -91,6 +149,8 @@ impl Change for PatchObject<'_, '_> {
             Ok(object)
         };
         let mut patched = self.patcher.apply(&versioned)?;
+        let live = managed_fields::live(served, current)?;
+        self.tracker.update(Some(&live), &mut patched, self.patcher.resets, self.manager);
         self.call.settle_namespace(&mut patched)?;
         self.call.check_name(&patched)?;
         dedup_owner_references(&mut patched, true, self.call.warnings);
@@ -104,6 +164,8 @@ pub(super) struct Patcher<'a> {
     pub(super) body: Bytes,
     /// The patch and its duplicate fields, once read.
     pub(super) parsed: Option<Decoded>,
+    /// Whether the patched object has an empty list of managed fields.
+    pub(super) resets: bool,
     pub(super) api_version: &'a str,
     pub(super) kind: &'a str,
     pub(super) ty: TypeId,
@@ -119,7 +181,9 @@ impl Patcher<'_> {
         if self.parsed.is_none() {
             self.parsed = Some(read(self.patch_type, &self.body, strict)?);
         }
-        let decoded = match self.decode(self.patched(current()?)?) {
+        let patched = self.patched(current()?)?;
+        self.resets = is_empty_list(&patched);
+        let decoded = match self.decode(patched) {
             Ok(decoded) => decoded,
             Err(why) => {
                 let why = self.reason(current, why)?;
@@ -149,6 +213,7 @@ impl Patcher<'_> {
             PatchType::Strategic => {
                 patch::strategic(keelson_api::schema(), self.ty, current.into(), patch.clone())?
             }
+            PatchType::Apply => return Err(Status::internal("an apply is no patch of the object")),
         })
     }
 
@@ -212,7 +277,7 @@ impl Patcher<'_> {
 /// The patch in a body, with its strict errors where they are wanted.
 fn read(patch_type: PatchType, body: &[u8], strict: bool) -> Result<Decoded, Status> {
     let prefix = match patch_type {
-        PatchType::Strategic => "",
+        PatchType::Strategic | PatchType::Apply => "",
         PatchType::Json | PatchType::Merge => "error decoding patch: ",
     };
     let mut decoded =
@@ -232,7 +297,7 @@ fn read(patch_type: PatchType, body: &[u8], strict: bool) -> Result<Decoded, Sta
                 decoded.value = Value::Object(Map::new());
             }
         }
-        PatchType::Strategic => {
+        PatchType::Strategic | PatchType::Apply => {
             let found = go_kind(&decoded.value);
             let why =
                 format!("json: cannot unmarshal {found} into Go value of type map[string]interface {{}}");

@@ -2,13 +2,15 @@
 
 use http::StatusCode;
 use keelson_apimachinery::field::{FieldError, Path};
+use keelson_apimachinery::managed_fields::{from_scale, to_scale};
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::selector::labels;
 use keelson_apimachinery::{Map, Status, TypeId, Value};
 
 use super::call::Call;
 use super::decode::{self, Expected};
-use super::patch::{PatchType, Patcher};
+use super::managed_fields::{Configuration, Tracker};
+use super::patch::{self, PatchType, Patcher};
 use super::represent::Item;
 use super::{Endpoints, body, negotiation};
 use crate::registry::{Change, Stored, WriteContext};
@@ -32,8 +34,7 @@ pub(super) async fn update(endpoints: &Endpoints, call: &Call<'_>, body: Body) -
     let mut scale = decode::decode(expected, media_type, &body, parameters.field_validation, call.warnings)?;
     call.settle_namespace(&mut scale)?;
     call.check_name(&scale)?;
-    let mut change = SetScale { call, source: Source::Body(scale) };
-    write(endpoints, call, &parameters, &mut change).await
+    write(endpoints, call, &parameters, Source::Body(scale)).await
 }
 
 /// Changes the replicas as a patch of the `Scale` says.
@@ -44,28 +45,35 @@ pub(super) async fn patch(
     body: Body,
 ) -> Result<Response, Status> {
     let body = body::read(body).await?;
+    if patch_type == PatchType::Apply {
+        let parameters = WriteParameters::parse(&call.query, WriteKind::Apply)?;
+        let config = patch::configuration(call, &parameters, &body)?;
+        return write(endpoints, call, &parameters, Source::Apply(config)).await;
+    }
     let parameters = WriteParameters::parse(&call.query, WriteKind::Patch)?;
     let patcher = Patcher {
         patch_type,
         body,
         parsed: None,
+        resets: false,
         api_version: API_VERSION,
         kind: "Scale",
         ty: scale_type()?,
         validation: parameters.field_validation,
         warnings: call.warnings,
     };
-    let mut change = SetScale { call, source: Source::Patch(patcher) };
-    write(endpoints, call, &parameters, &mut change).await
+    write(endpoints, call, &parameters, Source::Patch(patcher)).await
 }
 
 async fn write(
     endpoints: &Endpoints,
     call: &Call<'_>,
     parameters: &WriteParameters,
-    change: &mut SetScale<'_, '_>,
+    source: Source<'_>,
 ) -> Result<Response, Status> {
     let manager = call.field_manager(parameters);
+    let tracker = Tracker::of_scale(API_VERSION, scale_type()?);
+    let change = &mut SetScale { call, source, tracker, manager: &manager };
     // To the store it is an update of the object: the generation rises.
     let context = WriteContext { subresource: "", ..call.context(parameters, &manager) };
     let store = call.served.store()?;
@@ -86,11 +94,14 @@ fn scale_type() -> Result<TypeId, Status> {
 enum Source<'b> {
     Body(Object),
     Patch(Patcher<'b>),
+    Apply(Configuration<'b>),
 }
 
 struct SetScale<'a, 'b> {
     call: &'a Call<'a>,
     source: Source<'b>,
+    tracker: Tracker<'a>,
+    manager: &'a str,
 }
 
 impl Change for SetScale<'_, '_> {
@@ -98,15 +109,21 @@ impl Change for SetScale<'_, '_> {
         let served = self.call.served;
         let current = current.ok_or_else(|| served.not_found(&self.call.info.name))?;
         let mut object = served.to_served(current.clone())?;
-        let scale = match &mut self.source {
+        // The scale shows who owns the replicas, and what becomes of them goes back to the object.
+        let mut live = scale_of(&object)?;
+        live.set_managed_fields(to_scale(object.managed_fields()).map_err(Status::opaque)?);
+        let mut scale = match &mut self.source {
             Source::Body(scale) => scale.clone(),
-            Source::Patch(patcher) => {
-                let mut scale = patcher.apply(&|| scale_of(&object))?;
-                self.call.settle_namespace(&mut scale)?;
-                self.call.check_name(&scale)?;
-                scale
-            }
+            Source::Patch(patcher) => patcher.apply(&|| Ok(live.clone()))?,
+            Source::Apply(config) => self.tracker.apply(Some(&live), config)?,
         };
+        if !matches!(self.source, Source::Apply(_)) {
+            self.tracker.update(Some(&live), &mut scale, false, self.manager);
+        }
+        self.call.settle_namespace(&mut scale)?;
+        self.call.check_name(&scale)?;
+        let entries = from_scale(object.managed_fields(), scale.managed_fields(), &served.api_version);
+        object.set_managed_fields(entries.map_err(Status::opaque)?);
         let replicas = scale.at(&["spec", "replicas"]).and_then(Value::as_i64).unwrap_or(0);
         if replicas < 0 {
             let path = Path::new("spec").child("replicas");
@@ -126,7 +143,7 @@ impl Change for SetScale<'_, '_> {
     fn precondition_uid(&self) -> Option<&str> {
         match &self.source {
             Source::Body(scale) => Some(scale.uid()).filter(|uid| !uid.is_empty()),
-            Source::Patch(_) => None,
+            Source::Patch(_) | Source::Apply(_) => None,
         }
     }
 }

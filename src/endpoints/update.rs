@@ -6,6 +6,7 @@ use keelson_apimachinery::meta::Object;
 
 use super::call::{Call, dedup_owner_references};
 use super::decode::{self, Expected};
+use super::managed_fields::{self, Tracker, sends_empty_list};
 use super::represent::Item;
 use super::{Endpoints, body, negotiation};
 use crate::registry::Change;
@@ -25,12 +26,14 @@ pub(super) async fn serve(endpoints: &Endpoints, call: &Call<'_>, body: Body) ->
         go_type: go_type.trim_start_matches('*'),
     };
     let mut object = decode::decode(expected, media_type, &body, parameters.field_validation, call.warnings)?;
+    let resets = object.managed_fields().is_empty() && sends_empty_list(&body, media_type);
     drop(body);
     call.settle_namespace(&mut object)?;
     call.check_name(&object)?;
     dedup_owner_references(&mut object, false, call.warnings);
-    let mut change = Replace { object: served.to_stored(object)? };
     let manager = call.field_manager(&parameters);
+    let tracker = Tracker::new(call);
+    let mut change = Replace { call, object, tracker, manager: &manager, resets };
     let context = call.context(&parameters, &manager);
     let store = served.store()?;
     let (stored, created) =
@@ -40,13 +43,22 @@ pub(super) async fn serve(endpoints: &Endpoints, call: &Call<'_>, body: Body) ->
 }
 
 /// The object that a client sent, whatever the current one is.
-struct Replace {
+struct Replace<'a> {
+    call: &'a Call<'a>,
+    /// In the version that the client speaks.
     object: Object,
+    tracker: Tracker<'a>,
+    manager: &'a str,
+    resets: bool,
 }
 
-impl Change for Replace {
-    fn apply(&mut self, _: Option<&Object>) -> Result<Object, Status> {
-        Ok(self.object.clone())
+impl Change for Replace<'_> {
+    fn apply(&mut self, current: Option<&Object>) -> Result<Object, Status> {
+        let served = self.call.served;
+        let mut object = self.object.clone();
+        let live = current.map(|current| managed_fields::live(served, current)).transpose()?;
+        self.tracker.update(live.as_deref(), &mut object, self.resets, self.manager);
+        served.to_stored(object)
     }
 
     fn precondition_uid(&self) -> Option<&str> {

@@ -19,6 +19,7 @@ mod namespace_guard;
 pub mod options;
 mod paging;
 mod selection;
+mod server_writes;
 pub mod store;
 pub mod stored;
 mod stored_form;
@@ -36,6 +37,7 @@ pub use options::{
     Admit, Change, DeleteOptions, Deleted, ListOptions, Listing, NoAdmission, Operation, Warnings,
     WriteContext,
 };
+pub(crate) use server_writes::{SERVER_MANAGER, ServerChange, note_server};
 pub use store::{Registry, RegistryConfig, Store};
 pub use stored::{Stored, WatchEvent, WatchEventKind, WatchStream};
 pub use strategy::{Hooks, Strategy};

@@ -38,8 +38,6 @@ impl Store {
             guard.admit_create(&self.served.group, &self.served.plural, &object).await?;
         }
         admit.mutate(Operation::Create, &mut object, None).await?;
-        // Nothing tracks fields yet, and what clients claim is not what they own.
-        object.set_managed_fields(Vec::new());
         let generated = object.name().is_empty() && !object.generate_name().is_empty();
         if !generated {
             return self.create_named(context, object, admit).await.map_err(Failure::into_status);

@@ -1,8 +1,9 @@
 //! Updating: the loop that reads, changes, admits and writes with a compare on the revision.
 
-use keelson_apimachinery::Status;
 use keelson_apimachinery::field::{FieldError, Path};
+use keelson_apimachinery::managed_fields::only_times_differ;
 use keelson_apimachinery::meta::Object;
+use keelson_apimachinery::{Map, Status};
 use keelson_storage::{Error, KeyValue};
 
 use super::Store;
@@ -72,8 +73,6 @@ impl Store {
             }
         }
         admit.mutate(operation, &mut object, existing.as_ref()).await?;
-        // Nothing tracks fields yet, and what clients claim is not what they own.
-        object.set_managed_fields(Vec::new());
         let wanted = parse_resource_version(object.resource_version()).map_err(Status::opaque)?;
         match (current, existing) {
             (Some(current), Some(existing)) => {
@@ -174,6 +173,7 @@ impl Store {
         let about = self.about("update", existing.name());
         let vanishes = vanishes(&object, &existing) && self.strategy.hooks.may_vanish(&object);
         let gone = vanishes.then(|| object.clone());
+        keep_times(&mut object, &existing);
         let value = self.encode(object)?;
         let unchanged = Stored { value: value.clone(), revision: current.revision };
         if context.dry_run {
@@ -228,6 +228,28 @@ impl Store {
         let warnings = self.strategy.hooks.warnings(object, Some(existing));
         warnings.into_iter().for_each(|text| context.warnings.add(text));
         Ok(())
+    }
+}
+
+/// Takes back the times of managed fields where they are all that changed: a write that changes nothing is none.
+fn keep_times(object: &mut Object, existing: &Object) {
+    if !only_times_differ(existing.managed_fields(), object.managed_fields()) {
+        return;
+    }
+    let same = |a: &Map, b: &Map, but: &[&str]| {
+        let count = |m: &Map| m.keys().filter(|key| !but.contains(key)).count();
+        count(a) == count(b) && a.iter().all(|(key, value)| but.contains(&key) || b.get(key) == Some(value))
+    };
+    let empty = Map::new();
+    let metadata = |o: &Object| {
+        same(
+            o.metadata().unwrap_or(&empty),
+            existing.metadata().unwrap_or(&empty),
+            &["managedFields", "resourceVersion", "selfLink"],
+        )
+    };
+    if same(object.members(), existing.members(), &["apiVersion", "kind", "metadata"]) && metadata(object) {
+        object.set_managed_fields(existing.managed_fields().to_vec());
     }
 }
 

@@ -38,8 +38,10 @@ pub(super) fn keep_metadata(object: &mut Object, old: &Object, rule: StatusMetad
         }
         StatusMetadata::Keep => {
             let resource_version = object.resource_version().to_owned();
+            let managed_fields = object.managed_fields().to_vec();
             copy_member(object, old, "metadata");
             object.set_resource_version(&resource_version);
+            object.set_managed_fields(managed_fields);
             return;
         }
     };

@@ -10,6 +10,7 @@ use keelson_base::random;
 
 use super::network::{Cidr, family};
 use crate::registry::options::{DeleteOptions, ListOptions, NoAdmission, Warnings, WriteContext};
+use crate::registry::server_writes::{SERVER_MANAGER, note_server};
 use crate::registry::store::Store;
 use crate::request::UserInfo;
 
@@ -52,7 +53,8 @@ impl Addresses {
     pub(super) async fn take(&self, address: IpAddr, namespace: &str, name: &str) -> Result<(), Refusal> {
         let (user, warnings) = (server_user(), Warnings::default());
         let context = context(&user, &warnings);
-        let object = ip_address(address, namespace, name);
+        let mut object = ip_address(address, namespace, name);
+        note_server(self.store.resource(), "", None, &mut object);
         match self.store.create(&context, object, &NoAdmission).await {
             Ok(_) => Ok(()),
             Err(status) if status.reason() == "AlreadyExists" => {
@@ -134,7 +136,7 @@ fn context<'a>(user: &'a UserInfo, warnings: &'a Warnings) -> WriteContext<'a> {
         user,
         subresource: "",
         dry_run: false,
-        field_manager: "kube-apiserver",
+        field_manager: SERVER_MANAGER,
         create_missing: false,
         warnings,
     }
