@@ -47,9 +47,14 @@ fuzz:
 	cd crates/apimachinery && for target in $$(cargo fuzz list); do \
 	  cargo fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 || exit 1; done
 
-## image: a container image with the release build (needs Docker's engine)
-image:
-	docker build --tag keelson/kube-apiserver:latest .
+## image: a container image with the release build and the libraries that it loads (needs Docker's engine)
+IMAGE ?= keelson/kube-apiserver:latest
+STAGE := $(CARGO_TARGET_DIR)/image
+image: build
+	rm -rf $(STAGE) && mkdir -p $(STAGE)/rootfs/usr/local/bin
+	strip --strip-debug -o $(STAGE)/rootfs/usr/local/bin/kube-apiserver $(BINARY)
+	ldd $(BINARY) | grep -o '/[^ ]*' | xargs -I{} cp --parents --dereference {} $(STAGE)/rootfs
+	docker build --tag $(IMAGE) --file Dockerfile $(STAGE)
 
 system-packages:
 	@e2e/tools/system-packages.sh
