@@ -8,10 +8,10 @@ use keelson_apimachinery::{Map, TypeId, Value};
 use proptest::prelude::*;
 
 /// Numbers out of a seed; what falls out of it matters less than that it falls out again.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(super) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,7 +19,7 @@ impl Dice {
         (z ^ z >> 31) % sides
     }
 
-    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
+    pub(super) fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
         of[self.roll(of.len() as u64) as usize]
     }
 }
@@ -77,7 +77,7 @@ fn value(kind: &Kind, dice: &mut Dice, depth: usize) -> Value {
     }
 }
 
-fn object(id: TypeId, dice: &mut Dice, depth: usize) -> Value {
+pub(super) fn object(id: TypeId, dice: &mut Dice, depth: usize) -> Value {
     let mut members = Map::new();
     if depth > 0 {
         add_members(id, dice, depth - 1, &mut members);
@@ -102,7 +102,7 @@ fn add_members(id: TypeId, dice: &mut Dice, depth: usize, members: &mut Map) {
 }
 
 /// The types of objects that are stored.
-fn types() -> Vec<TypeId> {
+pub(super) fn types() -> Vec<TypeId> {
     let mut types: Vec<_> = keelson_api::resources().iter().map(|r| r.type_id).collect();
     types.dedup();
     types

@@ -1,3 +1,4 @@
+mod from_json;
 mod generated;
 mod pod;
 mod reference;

@@ -1,8 +1,10 @@
 //! What the protobuf codecs look up in a struct: its fields by number with inlined messages resolved, and its
 //! JSON members in the order in which they are written. Worked out once, when a [`Schema`] is made.
 
+use std::ops::Range;
+
 use super::{Kind, Omit, Schema, StructType, TypeId};
-use crate::Text;
+use crate::{Text, codec::protobuf};
 
 /// A struct as protobuf has it.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,25 @@ pub(crate) struct Wire {
     pub(crate) outputs: Vec<Output>,
     /// The members that JSON output never leaves out, in declaration order.
     pub(crate) zeros: Vec<Zero>,
+    /// Its fields in the order of their numbers.
+    pub(crate) parts: Vec<Part>,
+    /// The message in which nothing is set.
+    pub(crate) zero: Box<[u8]>,
+    /// Whether `zero` and `parts` tell how it is written: not where a member hides another one of its name,
+    /// which protobuf has both.
+    pub(crate) plain: bool,
+}
+
+/// A field of a message, as it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) number: u32,
+    /// The places in [`Wire::outputs`] of its member, or of all members of an inlined struct.
+    pub(crate) orders: Range<usize>,
+    /// An inlined struct.
+    pub(crate) inlined: Option<TypeId>,
+    /// Where it is in [`Wire::zero`].
+    pub(crate) zero: Range<usize>,
 }
 
 /// A field of a message.
@@ -35,6 +56,10 @@ pub(crate) struct Output {
     /// `,"name":`, as output writes it behind another member.
     pub(crate) key: Text,
     pub(crate) kind: Kind,
+    /// Its number in the message of the struct that declares it; 0 where it is not in protobuf.
+    pub(crate) number: u32,
+    /// Whether it is in an inlined struct that may be nil.
+    pub(crate) through_pointer: bool,
     /// Its index in [`StructType::members`]. `u16::MAX` where another member of its name hides it.
     pub(crate) member: u16,
     pub(crate) pointer: bool,
@@ -92,7 +117,7 @@ impl Wire {
 
     fn of(schema: &Schema, of: &StructType) -> Wire {
         let mut wire = Wire::default();
-        add_outputs(schema, of, of, &mut wire.outputs);
+        add_outputs(schema, of, of, (true, false), &mut wire.outputs);
         wire.add_fields(schema, of);
         for (i, always) in of.always.iter().enumerate() {
             let member = &of.members[usize::from(always.member)];
@@ -126,17 +151,43 @@ impl Wire {
             }
         }
     }
+
+    fn add_parts(&mut self, schema: &Schema, id: TypeId) {
+        let of = schema.get(id);
+        let Ok((zero, ranges)) = protobuf::zero(schema, id) else { return };
+        for ((number, _), zero) in of.numbered().zip(ranges) {
+            let slot = self.slot(number);
+            let (start, inlined) = (usize::from(slot.order), self.inlined(slot));
+            let length = inlined.map_or(1, |inner| usize::from(schema.flat_len(inner)));
+            self.parts.push(Part { number, orders: start..start + length, inlined, zero });
+        }
+        self.zero = zero.into();
+        self.plain = self.outputs.iter().all(|output| output.member != u16::MAX);
+    }
 }
 
-/// What each type's fields are in protobuf.
+/// What each type's fields are in protobuf. Nothing that this calls may need it.
 pub(super) fn of(schema: &Schema) -> Vec<Wire> {
-    schema.structs.iter().map(|of| Wire::of(schema, of)).collect()
+    let wires = schema.iter().map(|(id, of)| {
+        let mut wire = Wire::of(schema, of);
+        wire.add_parts(schema, id);
+        wire
+    });
+    wires.collect()
 }
 
-fn add_outputs(schema: &Schema, whole: &StructType, of: &StructType, outputs: &mut Vec<Output>) {
+/// Adds the members of a struct that is itself, with those around it: in protobuf, and perhaps nil.
+fn add_outputs(
+    schema: &Schema,
+    whole: &StructType,
+    of: &StructType,
+    (encoded, through_pointer): (bool, bool),
+    outputs: &mut Vec<Output>,
+) {
     for field in &of.fields {
         if let (Kind::Struct(inner), true) = (&field.kind, field.inline) {
-            add_outputs(schema, whole, schema.get(*inner), outputs);
+            let inlined = (encoded && field.number != 0, through_pointer || field.pointer);
+            add_outputs(schema, whole, schema.get(*inner), inlined, outputs);
             continue;
         }
         let order = outputs.len() as u16;
@@ -161,6 +212,8 @@ fn add_outputs(schema: &Schema, whole: &StructType, of: &StructType, outputs: &m
         outputs.push(Output {
             key: member.map(|i| Text::const_new(",") + &whole.members[i].quoted).unwrap_or_default(),
             kind: field.kind.clone(),
+            number: if encoded { field.number } else { 0 },
+            through_pointer,
             member: member.map_or(u16::MAX, |i| i as u16),
             pointer: field.pointer,
             omit: field.omit,

@@ -127,15 +127,16 @@ pub(in crate::codec) struct Decoder<'s, 'a> {
     pub(in crate::codec) strict: Vec<(usize, StrictError)>,
     /// How many values around this one read themselves in Go, which reports nothing strictly.
     lenient: usize,
-    effort: Effort,
+    pub(in crate::codec) effort: Effort,
 }
 
 /// What repeated members may still cost, so that they can't make decoding take more than linear time.
-struct Effort {
+#[derive(Clone, Copy)]
+pub(in crate::codec) struct Effort {
     /// Entries of maps that a repeated map adds to.
     merged: usize,
     /// Bytes that are read a second time.
-    reread: usize,
+    pub(in crate::codec) reread: usize,
     /// Strict errors that are worded, of which most turn out to be known.
     told: usize,
 }

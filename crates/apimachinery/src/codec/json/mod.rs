@@ -16,7 +16,7 @@ mod tests;
 
 pub(in crate::codec) use base64::decode_to as decode_base64;
 pub(crate) use decode::raw;
-pub(in crate::codec) use decode::{Decoder, Step, compact, refuse, run};
+pub(in crate::codec) use decode::{Decoder, Effort, Step, compact, refuse, run};
 pub use decode::{canonicalize, decode, decode_untyped};
 pub(crate) use encode::leaves_out;
 pub use encode::{encode, encode_untyped};

@@ -1,5 +1,7 @@
 //! Canonical trees to protobuf.
 
+use std::ops::Range;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -18,7 +20,7 @@ use crate::{Map, Schema, TypeId, Value};
 /// A value that its member's type does not allow, and nesting deeper than
 /// [`MAX_DEPTH`](crate::codec::MAX_DEPTH).
 pub fn encode(schema: &Schema, ty: TypeId, value: &Value) -> Result<Vec<u8>, DecodeError> {
-    let mut encoder = Encoder { schema, writer: Writer::default(), depth: 0 };
+    let mut encoder = Encoder::new(schema);
     match value {
         Value::Object(members) => encoder.structure(ty, members)?,
         Value::Null => encoder.structure(ty, EMPTY)?,
@@ -29,10 +31,29 @@ pub fn encode(schema: &Schema, ty: TypeId, value: &Value) -> Result<Vec<u8>, Dec
 
 const EMPTY: &Map = &Map::new();
 
-struct Encoder<'a> {
-    schema: &'a Schema,
-    writer: Writer,
-    depth: usize,
+/// The message of a struct in which nothing is set, and where in it each of the struct's fields is, in the
+/// order of their numbers.
+///
+/// # Errors
+/// Structs that hold each other by value deeper than [`MAX_DEPTH`](crate::codec::MAX_DEPTH).
+pub(crate) fn zero(schema: &Schema, of: TypeId) -> Step<(Vec<u8>, Vec<Range<usize>>)> {
+    let mut encoder = Encoder::new(schema);
+    let of = schema.get(of);
+    let mut ranges = Vec::with_capacity(of.fields.len());
+    for (number, index) in of.numbered() {
+        let start = encoder.writer.out.len();
+        let field = &of.fields[index];
+        encoder.member(number, field, EMPTY)?;
+        ranges.push(start..encoder.writer.out.len());
+    }
+    Ok((encoder.writer.out, ranges))
+}
+
+pub(in crate::codec) struct Encoder<'a> {
+    pub(in crate::codec) schema: &'a Schema,
+    pub(in crate::codec) writer: Writer,
+    /// How many structs are around what is being written.
+    pub(in crate::codec) depth: usize,
 }
 
 #[cold]
@@ -49,8 +70,12 @@ fn mismatch<T>(place: &str, expected: &str, value: &Value) -> Step<T> {
     Err(DecodeError::new(format!("proto: {place}: expected {expected}, got {got}")))
 }
 
-impl Encoder<'_> {
-    fn structure(&mut self, id: TypeId, members: &Map) -> Step<()> {
+impl<'a> Encoder<'a> {
+    pub(in crate::codec) fn new(schema: &'a Schema) -> Self {
+        Encoder { schema, writer: Writer::default(), depth: 0 }
+    }
+
+    pub(in crate::codec) fn structure(&mut self, id: TypeId, members: &Map) -> Step<()> {
         if self.depth >= MAX_DEPTH {
             return Err(DecodeError::new("exceeded max depth"));
         }
@@ -58,23 +83,28 @@ impl Encoder<'_> {
         let schema = self.schema;
         let of = schema.get(id);
         for (number, index) in of.numbered() {
-            let field = &of.fields[index];
-            match &field.kind {
-                Kind::Struct(inner) if field.inline => {
-                    // A pointer is nil unless one of its members is set.
-                    let is_nil = || members.keys().all(|key| schema.json_field(*inner, key).is_none());
-                    if !field.pointer || !is_nil() {
-                        self.nested(number, |encoder| encoder.structure(*inner, members))?;
-                    }
-                }
-                _ => self.field(number, field, members.get(&field.json).unwrap_or(&Value::Null))?,
-            }
+            self.member(number, &of.fields[index], members)?;
         }
         self.depth -= 1;
         Ok(())
     }
 
-    fn field(&mut self, number: u32, field: &Field, value: &Value) -> Step<()> {
+    /// A field of a struct that has these members.
+    fn member(&mut self, number: u32, field: &Field, members: &Map) -> Step<()> {
+        match &field.kind {
+            Kind::Struct(inner) if field.inline => {
+                // A pointer is nil unless one of its members is set.
+                let is_nil = || members.keys().all(|key| self.schema.json_field(*inner, key).is_none());
+                if field.pointer && is_nil() {
+                    return Ok(());
+                }
+                self.nested(number, |encoder| encoder.structure(*inner, members))
+            }
+            _ => self.field(number, field, members.get(&field.json).unwrap_or(&Value::Null)),
+        }
+    }
+
+    pub(in crate::codec) fn field(&mut self, number: u32, field: &Field, value: &Value) -> Step<()> {
         let name = field.json.as_str();
         match (&field.kind, value) {
             // Lists, maps and bytes are nil, as pointers are.
@@ -100,7 +130,13 @@ impl Encoder<'_> {
     }
 
     /// Writes a field, even where it is zero.
-    fn value(&mut self, number: u32, kind: &Kind, value: &Value, name: &str) -> Step<()> {
+    pub(in crate::codec) fn value(
+        &mut self,
+        number: u32,
+        kind: &Kind,
+        value: &Value,
+        name: &str,
+    ) -> Step<()> {
         match (kind, value) {
             (Kind::Bool, Value::Bool(bool)) => self.writer.varint_field(number, (*bool).into()),
             (Kind::Bool, Value::Null) => self.writer.varint_field(number, 0),
@@ -222,7 +258,7 @@ impl Encoder<'_> {
         self.short(number, |writer| writer.varint_field(1, nanos as u64));
     }
 
-    fn int_or_string(&mut self, number: u32, kind: u64, int: i64, string: &str) {
+    pub(in crate::codec) fn int_or_string(&mut self, number: u32, kind: u64, int: i64, string: &str) {
         self.short(number, |writer| {
             writer.varint_field(1, kind);
             writer.varint_field(2, int as u64);

@@ -17,4 +17,6 @@ pub(in crate::codec) mod tests;
 pub(crate) mod writer;
 
 pub use decode::decode;
+pub(in crate::codec) use encode::Encoder;
 pub use encode::encode;
+pub(crate) use encode::zero;

@@ -1,7 +1,7 @@
 //! From one encoding to another: protobuf to JSON, protobuf with another `resourceVersion`, JSON to protobuf.
 //!
-//! What GET, LIST and WATCH send is made here from what is stored, bytes to bytes, without a tree in between.
-//! Only the way from JSON goes through the tree: every write needs that for defaults, admission and validation.
+//! What GET, LIST and WATCH send is made here from what is stored, bytes to bytes, without a tree in between;
+//! so is the message of an object that comes as JSON and needs no defaults, admission or validation.
 
 mod from_json;
 mod splice;
