@@ -17,7 +17,7 @@ use super::call::Call;
 use super::decode::{go_kind, warn};
 use super::negotiation::MediaType;
 use super::served::Served;
-use crate::registry::Warnings;
+use crate::registry::{Warnings, encode_strings};
 use crate::request::FieldValidation;
 
 /// Tracks one request's write.
@@ -52,6 +52,10 @@ impl<'a> Tracker<'a> {
 
     /// Notes what `manager` changed. `resets` says that the client sent an empty list of managed fields.
     pub(super) fn update(&self, live: Option<&Object>, new: &mut Object, resets: bool, manager: &str) {
+        // What is owned is what a body becomes when it is read.
+        if (self.api_version, self.kind) == ("v1", "Secret") {
+            encode_strings(new);
+        }
         self.fields(&KindVersions(self.kind)).update(live, new, resets, manager);
     }
 
@@ -191,7 +195,7 @@ impl Versions for KindVersions<'_> {
 /// Whether a body says `managedFields: []`, which canonical trees don't show.
 pub(super) fn sends_empty_list(body: &[u8], media_type: MediaType) -> bool {
     const KEY: &[u8] = b"managedFields";
-    if !memchr::memmem::find(body, KEY).is_some() {
+    if memchr::memmem::find(body, KEY).is_none() {
         return false;
     }
     let decoded = match media_type {

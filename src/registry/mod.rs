@@ -29,6 +29,7 @@ mod validation;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use kinds::core::secret::encode_strings;
 pub(crate) use kinds::core::service::server_user;
 pub use kinds::core::service::{Cidr, PortRange, ServiceNetwork};
 pub use master_leases::MasterLeases;

@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use keelson_apimachinery::Value;
 use keelson_apimachinery::codec::json;
 use keelson_base::shutdown::{Shutdown, Signal};
+use keelson_base::task::TaskGroup;
 use keelson_storage::Storage;
 use keelson_storage::embedded::{Embedded, Options};
 
@@ -18,22 +19,23 @@ use crate::registry::{Registry, RegistryConfig};
 use crate::request::{Authenticated, Authorized, Request, RequestInfo, Response, UserInfo, full};
 
 /// A server without its front.
-struct Cluster {
+pub(super) struct Cluster {
     endpoints: Arc<Endpoints>,
     embedded: Arc<Embedded>,
+    writes: TaskGroup,
     _directory: tempfile::TempDir,
 }
 
 /// What came back.
-struct Answer {
-    code: u16,
-    body: Value,
+pub(super) struct Answer {
+    pub(super) code: u16,
+    pub(super) body: Value,
     text: String,
     warnings: Vec<String>,
 }
 
 impl Cluster {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self::ending_with(Signal::never()).await
     }
 
@@ -43,19 +45,21 @@ impl Cluster {
         let storage: Arc<dyn Storage> = embedded.clone();
         let config = RegistryConfig::new(&storage);
         let registry = Arc::new(Registry::new(storage, config));
+        let writes = TaskGroup::new();
         let config = EndpointsConfig {
             min_request_timeout: Duration::from_secs(1800),
             shutdown,
+            writes: writes.clone(),
             authorizer: authz::Mode::PrivilegedOnly.authorizer(),
             server_paths: vec!["/readyz/shutdown".to_owned()],
         };
         let endpoints = Arc::new(Endpoints::new(registry, config));
-        let cluster = Cluster { endpoints, embedded, _directory: directory };
+        let cluster = Cluster { endpoints, embedded, writes, _directory: directory };
         cluster.ok("POST /api/v1/namespaces", r#"{"metadata":{"name":"n"}}"#).await;
         cluster
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         self.embedded.close().await.unwrap();
     }
 
@@ -77,7 +81,7 @@ impl Cluster {
         self.endpoints.clone().call(request).await
     }
 
-    async fn send(&self, line: &str, body: &str) -> Answer {
+    pub(super) async fn send(&self, line: &str, body: &str) -> Answer {
         let admin = UserInfo { name: "admin".into(), groups: vec![MASTERS.into()], ..UserInfo::default() };
         let response = self.respond(line, admin, body).await;
         let code = response.status().as_u16();
@@ -89,20 +93,32 @@ impl Cluster {
         Answer { code, body, text, warnings }
     }
 
-    async fn ok(&self, line: &str, body: &str) -> Answer {
+    pub(super) async fn ok(&self, line: &str, body: &str) -> Answer {
         let answer = self.send(line, body).await;
         assert!(answer.code < 300, "{line}: {}", answer.text);
         answer
     }
 
-    async fn refused(&self, line: &str, body: &str, code: u16, message: &str) {
+    pub(super) async fn refused(&self, line: &str, body: &str, code: u16, message: &str) {
         let answer = self.send(line, body).await;
         assert_eq!((answer.code, answer.body.str_at(&["message"])), (code, message), "{line}");
         assert_eq!(answer.body.at(&["code"]), Some(&Value::Int(i64::from(code))), "{line}");
     }
 }
 
-const MAPS: &str = "/api/v1/namespaces/n/configmaps";
+pub(super) const MAPS: &str = "/api/v1/namespaces/n/configmaps";
+
+#[tokio::test]
+async fn a_write_goes_on_when_its_client_goes_away() {
+    let cluster = Cluster::new().await;
+    let line = format!("POST {MAPS}");
+    let mut write = Box::pin(cluster.send(&line, r#"{"metadata":{"name":"orphan"}}"#));
+    assert!(futures::poll!(&mut write).is_pending(), "the write has begun and is not done");
+    drop(write);
+    cluster.writes.wait(Duration::from_secs(30)).await.unwrap();
+    cluster.ok(&format!("GET {MAPS}/orphan"), "").await;
+    cluster.close().await;
+}
 
 #[tokio::test]
 async fn an_object_lives_and_dies() {
@@ -379,5 +395,22 @@ async fn an_update_creates_only_for_those_who_may_create() {
     assert_eq!(refused.status(), 403);
     let made = cluster.send(lease, body).await;
     assert_eq!(made.code, 201);
+    cluster.close().await;
+}
+
+#[tokio::test]
+async fn bodies_of_other_versions_are_refused_by_what_is_known_of_them() {
+    let cluster = Cluster::new().await;
+    let check = async |api_version: &str, kind: &str, message: &str| {
+        let body = format!(r#"{{"apiVersion":"{api_version}","kind":"{kind}","metadata":{{"name":"a"}}}}"#);
+        cluster.refused("POST /apis/apps/v1/namespaces/n/deployments", &body, 400, message).await;
+    };
+    // A version that is known, but not served.
+    let other =
+        "the API version in the data (apps/v1beta1) does not match the expected API version (apps/v1)";
+    check("apps/v1beta1", "Deployment", other).await;
+    let unknown = "Deployment in version \"v9\" cannot be handled as a Deployment: no kind \"Deployment\" is \
+                   registered for version \"apps/v9\" in scheme \"pkg/api/legacyscheme/scheme.go:30\"";
+    check("apps/v9", "Deployment", unknown).await;
     cluster.close().await;
 }

@@ -155,7 +155,11 @@ impl FieldManager<'_> {
             Err(Failure::Other(why)) => return Err(why),
             Err(Failure::Conflicts(_)) => return Err("an update has no conflicts".into()),
         };
-        let set = self.filter.apply(changes.modified.union(&changes.added)).difference(&NOT_OWNED);
+        let mut set = match changes.modified.is_empty() {
+            true => changes.added,
+            false => changes.modified.union(&changes.added),
+        };
+        set.take_out(&NOT_OWNED, false);
         if set.is_empty() {
             return Ok(());
         }
@@ -205,11 +209,11 @@ impl FieldManager<'_> {
         }
         for (identity, owned) in managers.iter_mut() {
             if let Some((changed, _)) = conflicts.0.get(identity) {
-                owned.set = owned.set.difference(changed);
+                owned.set.take_out(changed, false);
             }
             let removed = compared.get(&owned.api_version).and_then(Option::as_ref).map(|c| &c.removed);
             if let Some(removed) = removed.filter(|r| !r.is_empty() && Some(identity) != applying) {
-                owned.set = owned.set.difference(removed);
+                owned.set.take_out(removed, false);
             }
         }
         managers.retain(|_, owned| !owned.set.is_empty());
@@ -218,9 +222,11 @@ impl FieldManager<'_> {
 
     fn compared(&self, ty: TypeId, old: &Value, new: &Value) -> Comparison {
         let mut changes = compare(self.schema, ty, old, new);
-        changes.removed = self.filter.apply(changes.removed.recursive_difference(&MANAGED_FIELDS));
-        changes.modified = self.filter.apply(changes.modified.recursive_difference(&MANAGED_FIELDS));
-        changes.added = self.filter.apply(changes.added.recursive_difference(&MANAGED_FIELDS));
+        // What is compared with may have managed fields still, the new object has none.
+        changes.removed.take_out(&MANAGED_FIELDS, true);
+        changes.removed = self.filter.apply(changes.removed);
+        changes.modified = self.filter.apply(changes.modified);
+        changes.added = self.filter.apply(changes.added);
         changes
     }
 
@@ -298,7 +304,7 @@ impl FieldManager<'_> {
             tried => tried.map_err(Failure::into_status)?,
         };
         if let Some(own) = managers.get_mut(&identity) {
-            own.set = own.set.difference(&NOT_OWNED);
+            own.set.take_out(&NOT_OWNED, false);
             if merged.is_some() {
                 own.time = Some(self.now.into());
             }

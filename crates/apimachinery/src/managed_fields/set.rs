@@ -167,6 +167,20 @@ impl Set {
         self.minus(other, true)
     }
 
+    /// Takes out what is in the other set; where `recursive`, what is below that, too.
+    pub(super) fn take_out(&mut self, other: &Set, recursive: bool) {
+        self.members.retain(|element| !other.has_member(element));
+        self.children.retain_mut(|(element, below)| {
+            if recursive && other.has_member(element) {
+                return false;
+            }
+            if let Some(other) = other.child(element) {
+                below.take_out(other, recursive);
+            }
+            !below.is_empty()
+        });
+    }
+
     fn minus(&self, other: &Set, recursive: bool) -> Set {
         let members = join(&self.members, &other.members, |e| e, |a, b| a.filter(|_| b.is_none()).cloned());
         let children = join(
@@ -255,10 +269,13 @@ pub enum Filter {
 
 impl Filter {
     /// What is left of a set.
-    pub fn apply(&self, set: Set) -> Set {
+    pub fn apply(&self, mut set: Set) -> Set {
         match self {
             Filter::All => set,
-            Filter::Exclude(reset) => set.recursive_difference(reset),
+            Filter::Exclude(reset) => {
+                set.take_out(reset, true);
+                set
+            }
             Filter::Include(patterns) => {
                 let patterns: Vec<&[Option<&str>]> = patterns.iter().map(Vec::as_slice).collect();
                 include(&set, &patterns)

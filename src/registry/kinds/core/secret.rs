@@ -24,7 +24,8 @@ impl Hooks for Secrets {
     }
 }
 
-fn encode_strings(object: &mut Object) {
+/// Writes `stringData` into `data`: no one owns what is never stored.
+pub(crate) fn encode_strings(object: &mut Object) {
     let Some(Value::Object(strings)) = object.members_mut().remove("stringData") else { return };
     let data = member(object.members_mut(), "data");
     for (key, value) in strings {
