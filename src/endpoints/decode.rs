@@ -103,14 +103,17 @@ impl Expected<'_> {
             ))
         };
         let parsed = GroupVersion::parse(api_version).map_err(refuse)?;
-        let Some(ty) = keelson_api::facts::kind(&parsed.group, &parsed.version, kind) else {
+        if !keelson_api::facts::is_registered(&parsed.group, &parsed.version, kind) {
             return Err(refuse(format!(
                 "no kind {kind:?} is registered for version {api_version:?} in scheme \
                  \"pkg/api/legacyscheme/scheme.go:30\""
             )));
-        };
+        }
         if kind != self.kind {
-            let from = &keelson_api::schema().get(ty).go_name;
+            let from = match keelson_api::facts::kind(&parsed.group, &parsed.version, kind) {
+                Some(ty) => keelson_api::schema().get(ty).go_name.to_string(),
+                None => format!("{}.{kind}", parsed.version),
+            };
             return Err(refuse(format!("converting ({from}) to ({}): unknown conversion", self.go_type)));
         }
         Err(Status::bad_request(format!(

@@ -149,7 +149,7 @@ impl Source<'_> {
         let registered = self.resources["registered"].as_array().expect("registered").iter();
         let registered = registered.map(|gv| {
             let part = |i: usize| gv[i].as_str().expect("group and version");
-            (strings.id(part(0)), strings.id(part(1)))
+            (strings.id(part(0)), strings.id(part(1)), strings.ids(&gv[2]))
         });
         let registered = registered.collect();
         let kinds = kinds

@@ -50,5 +50,6 @@ pub(super) fn run(tree: &Path, discovery: Option<&Path>, out: &Path) -> Result<S
     let mut types = resolve::types(&mut world, &served, &storage, &documents)?;
     openapi::complete(&mut types, &documents)?;
     let kubernetes = format!("v{}", world.kubernetes_version()?);
-    write::write(out, &kubernetes, &served, &world.registered()?, &storage, &types)
+    let registered = resolve::all_registered(&mut world, &types)?;
+    write::write(out, &kubernetes, &served, &registered, &storage, &types)
 }

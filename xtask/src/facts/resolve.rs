@@ -232,6 +232,29 @@ pub(super) fn types(
     Ok(resolver.found)
 }
 
+/// A group and version that the server's scheme knows, and its kinds where no type in the tables is one of them.
+pub(super) type Registered = (String, String, Vec<String>);
+
+/// All that the scheme knows, in order. Kinds without types matter by name: bodies may say that they are of one.
+pub(super) fn all_registered(
+    world: &mut World,
+    types: &BTreeMap<String, TypeFacts>,
+) -> Result<Vec<Registered>, Error> {
+    let mut all = Vec::new();
+    for (group, version) in world.registered()? {
+        let is_here = |(g, v, _): &(String, String, String)| (g, v) == (&group, &version);
+        let mut kinds = match world.package_of(&group, &version)? {
+            Some(path) if !types.values().any(|facts| facts.kinds.iter().any(is_here)) => {
+                registered(world, &path)?
+            }
+            _ => Vec::new(),
+        };
+        kinds.sort();
+        all.push((group, version, kinds));
+    }
+    Ok(all)
+}
+
 /// The names of the kinds that a package declares and registers, or for `meta.v1` others register.
 fn registered(world: &mut World, path: &str) -> Result<Vec<String>, Error> {
     let package = world.package(path)?;

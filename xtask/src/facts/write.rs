@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Error;
 use super::discovery::Served;
 use super::model::{FieldFacts, Shape, TypeFacts};
+use super::resolve::Registered;
 use super::storage::Storage;
 
 const GENERATOR: &str = "cargo xtask facts";
@@ -19,7 +20,7 @@ pub(super) fn write(
     out: &Path,
     kubernetes: &str,
     served: &[Served],
-    registered: &[(String, String)],
+    registered: &[Registered],
     storage: &Storage,
     types: &BTreeMap<String, TypeFacts>,
 ) -> Result<String, Error> {
@@ -185,12 +186,7 @@ fn notation(shape: &Shape, package: &str, names: &BTreeMap<&str, &str>) -> Strin
     }
 }
 
-fn resources(
-    kubernetes: &str,
-    served: &[Served],
-    registered: &[(String, String)],
-    storage: &Storage,
-) -> String {
+fn resources(kubernetes: &str, served: &[Served], registered: &[Registered], storage: &Storage) -> String {
     let inputs = [
         "api/discovery",
         "pkg/kubeapiserver/default_storage_factory_builder.go",
@@ -199,7 +195,10 @@ fn resources(
         "pkg/apis/*/install/install.go",
     ];
     let mut text = header(kubernetes, &inputs.map(str::to_owned));
-    let registered: Vec<Value> = registered.iter().map(|(g, v)| json!([g, v])).collect();
+    let registered: Vec<Value> = registered
+        .iter()
+        .map(|(g, v, kinds)| if kinds.is_empty() { json!([g, v]) } else { json!([g, v, kinds]) })
+        .collect();
     let _ = writeln!(text, "  \"registered\": {},", json!(registered));
     text.push_str("  \"versions\": [");
     for (i, gv) in served.iter().enumerate() {

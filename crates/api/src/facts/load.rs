@@ -34,7 +34,12 @@ pub(super) fn load() -> Facts {
         },
         kinds: kinds.collect(),
         everywhere: tables.everywhere.iter().map(|(kind, i)| (loader.str(*kind), TypeId(*i))).collect(),
-        registered: tables.registered.iter().map(|(g, v)| (loader.str(*g), loader.str(*v))).collect(),
+        registered: tables.registered.iter().map(|(g, v, _)| (loader.str(*g), loader.str(*v))).collect(),
+        named: tables
+            .registered
+            .iter()
+            .flat_map(|(g, v, kinds)| kinds.iter().map(|k| (loader.str(*g), loader.str(*v), loader.str(*k))))
+            .collect(),
         schema: Schema::new(tables.types.iter().map(|t| loader.struct_type(t)).collect()),
         resources: tables.resources.iter().map(|r| loader.resource(r)).collect(),
     }

@@ -66,6 +66,8 @@ struct Facts {
     /// Kinds that exist in every registered version.
     everywhere: Vec<(&'static str, TypeId)>,
     registered: Vec<(&'static str, &'static str)>,
+    /// Kinds that are known by name alone: group, version, kind.
+    named: Vec<(&'static str, &'static str, &'static str)>,
 }
 
 /// What OpenAPI definitions have besides what follows from the schema. Few entries each.
@@ -118,6 +120,11 @@ pub fn kind(group: &str, version: &str, kind: &str) -> Option<TypeId> {
     let (_, id) = FACTS.everywhere.iter().find(|(k, _)| *k == kind)?;
     let meta = (group, version) == ("meta.k8s.io", "v1");
     (meta || FACTS.registered.contains(&(group, version))).then_some(*id)
+}
+
+/// Whether kube-apiserver's scheme knows the kind: one that has a type here, or that is neither served nor stored.
+pub fn is_registered(group: &str, version: &str, name: &str) -> bool {
+    kind(group, version, name).is_some() || FACTS.named.contains(&(group, version, name))
 }
 
 /// The group, version and kind under which a type is registered; several for `Table` and its like, and all

@@ -17,8 +17,8 @@ pub(super) struct Tables<'a> {
     pub(super) kinds: Vec<(StringId, StringId, StringId, TypeIndex)>,
     /// Kinds that exist in every registered version, with their types.
     pub(super) everywhere: Vec<(StringId, TypeIndex)>,
-    /// Groups and versions that the scheme of kube-apiserver knows.
-    pub(super) registered: Vec<(StringId, StringId)>,
+    /// Groups and versions that the scheme of kube-apiserver knows, with their kinds where none has a type here.
+    pub(super) registered: Vec<(StringId, StringId, Vec<StringId>)>,
     pub(super) resources: Vec<Resource>,
     pub(super) openapi: OpenApi,
 }
