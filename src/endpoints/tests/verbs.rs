@@ -414,20 +414,3 @@ async fn bodies_of_other_versions_are_refused_by_what_is_known_of_them() {
     check("apps/v9", "Deployment", unknown).await;
     cluster.close().await;
 }
-
-#[tokio::test]
-async fn bodies_of_other_versions_are_refused_by_what_is_known_of_them() {
-    let cluster = Cluster::new().await;
-    let check = async |api_version: &str, kind: &str, message: &str| {
-        let body = format!(r#"{{"apiVersion":"{api_version}","kind":"{kind}","metadata":{{"name":"a"}}}}"#);
-        cluster.refused("POST /apis/apps/v1/namespaces/n/deployments", &body, 400, message).await;
-    };
-    // A version that is known, but not served.
-    let other =
-        "the API version in the data (apps/v1beta1) does not match the expected API version (apps/v1)";
-    check("apps/v1beta1", "Deployment", other).await;
-    let unknown = "Deployment in version \"v9\" cannot be handled as a Deployment: no kind \"Deployment\" is \
-                   registered for version \"apps/v9\" in scheme \"pkg/api/legacyscheme/scheme.go:30\"";
-    check("apps/v9", "Deployment", unknown).await;
-    cluster.close().await;
-}
