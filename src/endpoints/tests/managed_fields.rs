@@ -41,9 +41,15 @@ async fn every_write_notes_its_manager() {
     let reset =
         cluster.ok(&format!("PATCH {MAPS}/a | {MERGE}"), r#"{"metadata":{"managedFields":[]}}"#).await;
     assert!(owners(&reset.body).is_empty());
-    let put = format!(r#"{{"metadata":{{"name":"a","managedFields":[]}},"data":{{"k":"w"}}}}"#);
-    let put = cluster.ok(&format!("PUT {MAPS}/a"), &put).await;
+    let put = r#"{"metadata":{"name":"a","managedFields":[]},"data":{"k":"w"}}"#;
+    let put = cluster.ok(&format!("PUT {MAPS}/a"), put).await;
     assert!(owners(&put.body).is_empty(), "what is not tracked stays so until it is applied to");
+    let body = |more: &str| format!(r#"{{"metadata":{{"name":"b"{more}}},"data":{{"k":"v"}}}}"#);
+    cluster.ok(&format!("POST {MAPS}"), &body("")).await;
+    let kept = cluster.ok(&format!("PUT {MAPS}/b"), &body("")).await;
+    assert_eq!(owners(&kept.body).len(), 1);
+    let reset = cluster.ok(&format!("PUT {MAPS}/b"), &body(r#","managedFields":[]"#)).await;
+    assert!(owners(&reset.body).is_empty());
     cluster.close().await;
 }
 
