@@ -48,10 +48,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use keelson_apimachinery::Status;
 use keelson_apimachinery::meta::Object;
 use keelson_base::shutdown::Signal;
+use keelson_base::task::TaskGroup;
 
 use self::call::Call;
 use self::documents::Documents;
@@ -72,6 +73,8 @@ pub struct EndpointsConfig {
     pub min_request_timeout: Duration,
     /// Ends watches when the server shuts down.
     pub shutdown: Signal,
+    /// Holds the writes that run, so that the server's end can wait for those whose clients are gone.
+    pub writes: TaskGroup,
     /// Judges what endpoints have to ask beyond the request itself: reviews, and updates that create.
     pub authorizer: Arc<dyn Authorizer>,
     /// Paths that the server answers itself, for the index at `/`.
@@ -98,8 +101,23 @@ impl Endpoints {
 
     /// Answers a request. Its extensions must hold `RequestInfo`, `Authenticated` and `Authorized`.
     ///
-    /// Dropping the future abandons a read; a write that storage has begun may still happen.
+    /// Dropping the future abandons a read. A write goes on in a task of its own: a client that goes away
+    /// neither undoes what has begun nor leaves it half done.
     pub async fn call(self: Arc<Self>, request: Request) -> Response {
+        if !matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE) {
+            return self.answer(request).await;
+        }
+        let format = Format::of(request.headers(), request.uri());
+        let writes = self.config.writes.clone();
+        match writes.spawn("write", async move { self.answer(request).await }).await {
+            Ok(response) => response,
+            // The filters answer for panics.
+            Err(failure) if failure.is_panic() => std::panic::resume_unwind(failure.into_panic()),
+            Err(_) => respond::status(&Status::service_unavailable("the server is shutting down"), format),
+        }
+    }
+
+    async fn answer(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
         let format = Format::of(&parts.headers, &parts.uri);
         let extensions = &parts.extensions;

@@ -289,6 +289,7 @@ async fn build(
         EndpointsConfig {
             min_request_timeout: config.limits.min_watch,
             shutdown: lifecycle.end_watches.signal(),
+            writes: lifecycle.tasks.clone(),
             authorizer: authorizer.clone(),
             server_paths: routes::paths(&health),
         },
