@@ -44,6 +44,9 @@ impl PathElement {
         let rest = chars.as_str();
         let value =
             || json::decode_untyped(rest.as_bytes()).map(|d| d.value).map_err(|_| BadElement::Invalid);
+        if let ('k', Some(fields)) = (kind, plain_key(rest)) {
+            return Ok(PathElement::Key(fields));
+        }
         match kind {
             'f' => Ok(PathElement::Field(rest.into())),
             'v' => Ok(PathElement::Value(value()?)),
@@ -101,6 +104,37 @@ impl PathElement {
             PathElement::Key(_) => 1,
             PathElement::Value(_) => 2,
             PathElement::Index(_) => 3,
+        }
+    }
+}
+
+/// The fields of a key as it is mostly written, sorted and with strings and small numbers that need no
+/// unescaping; `None` leaves it to the JSON decoder.
+fn plain_key(text: &str) -> Option<Vec<(Text, Value)>> {
+    let plain = |text: &str| !text.bytes().any(|byte| byte == b'\\' || byte < 0x20);
+    let mut rest = text.strip_prefix('{')?;
+    let mut fields: Vec<(Text, Value)> = Vec::with_capacity(2);
+    loop {
+        let (name, after) = rest.strip_prefix('"')?.split_once("\":")?;
+        let (value, after) = match after.strip_prefix('"') {
+            Some(string) => {
+                let (string, after) = string.split_once('"')?;
+                (Value::from(string), after)
+            }
+            None => {
+                let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+                let number =
+                    after.get(..digits).filter(|d| d.len() < 10 && (*d == "0" || !d.starts_with('0')))?;
+                (Value::Int(number.parse().ok()?), after.get(digits..)?)
+            }
+        };
+        if name.contains('"') || fields.last().is_some_and(|(last, _)| last.as_str() >= name) {
+            return None;
+        }
+        fields.push((name.into(), value));
+        match after.strip_prefix(',') {
+            Some(next) => rest = next,
+            None => return (after == "}" && plain(text)).then_some(fields),
         }
     }
 }
