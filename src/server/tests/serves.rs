@@ -74,6 +74,17 @@ async fn the_clients_audit_id_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn impersonation_is_refused_and_never_ignored() {
+    let (directory, server) = started().await;
+    let mut client = Client::connect(&server, directory.path(), Protocol::Http2, None).await;
+    for header in [("impersonate-user", "alice"), ("impersonate-extra-scopes", "view")] {
+        let answer = client.send("GET /api/v1/secrets", &[ADMIN, header], "").await.expect("an answer");
+        assert_eq!(answer.code, 501, "{header:?}: {}", answer.text);
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn http2_connections_without_credentials_serve_one_request() {
     let (directory, server) = started().await;
     for headers in [[].as_slice(), &[WRONG]] {
