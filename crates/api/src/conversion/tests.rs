@@ -108,7 +108,8 @@ fn unknown_pairs_are_refused() {
 
 fn metric() -> impl Strategy<Value = Value> {
     let name = "[a-z]{1,8}";
-    let quantity = "[1-9][0-9]{0,3}m?";
+    // Canonical as they are.
+    let quantity = "[1-9][0-9]{0,2}m?";
     prop_oneof![
         (name, quantity).prop_map(|(n, q)| format!(
             r#"{{"type":"Pods","pods":{{"metric":{{"name":"{n}","selector":{{"matchLabels":{{"a":"b"}}}}}},"target":{{"type":"AverageValue","averageValue":"{q}"}}}}}}"#
