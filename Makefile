@@ -8,7 +8,7 @@ BINARY := $(CARGO_TARGET_DIR)/release/kube-apiserver
 # What end-to-end tests and benchmarks run beside the server; the scripts bring it and print its path.
 TOOLS = KEELSON_ETCD=$$(e2e/tools/etcd.sh) KEELSON_KUBECTL=$$(e2e/tools/kubectl.sh)
 
-.PHONY: run test lint bench image e2e test-crash fuzz build system-packages cargo-deny
+.PHONY: run test soak lint bench image e2e test-crash fuzz build system-packages cargo-deny
 
 ## run: build the server and start it on its embedded store
 run: build
@@ -17,7 +17,9 @@ run: build
 build: system-packages
 	cargo build --locked --release --bin kube-apiserver
 
-## test: every test that CI runs, against the embedded store and a real etcd
+## test: every test that CI runs, against the embedded store and a real etcd; property tests try the same
+## cases each time, so that a red run is the change's fault (`make soak` tries others)
+test: export PROPTEST_RNG_SEED ?= 1
 test: system-packages
 	e2e/tools/etcd.sh >/dev/null && e2e/tools/kubectl.sh >/dev/null
 	cargo build --locked --bin kube-apiserver
@@ -30,6 +32,11 @@ e2e: build
 ## test-crash: 200 rounds of kill -9 under load on the embedded store
 test-crash: system-packages
 	KEELSON_CRASH_ROUNDS=200 cargo test --locked --release --package keelson-storage crash -- --nocapture
+
+## soak: property tests with many new cases
+PROPTEST_CASES ?= 5000
+soak: system-packages
+	PROPTEST_CASES=$(PROPTEST_CASES) cargo test --locked --workspace --lib --exclude keelson-e2e
 
 ## lint: formatting, clippy, licences and sources of dependencies; warnings are errors
 lint: system-packages cargo-deny

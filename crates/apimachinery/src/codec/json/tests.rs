@@ -556,8 +556,11 @@ proptest! {
             bytes[at] = byte;
         }
         if let Ok(decoded) = decode(&schema, POD, &bytes) {
+            // Texts, not trees: what is kept raw is escaped for HTML when it is first sent.
             let sent = typed_text(&schema, &decoded.value);
-            prop_assert_eq!(decode(&schema, POD, sent.as_bytes()).unwrap().value, decoded.value);
+            let again = decode(&schema, POD, sent.as_bytes()).unwrap();
+            prop_assert!(again.strict.is_empty());
+            prop_assert_eq!(typed_text(&schema, &again.value), sent);
         }
         // The two decoders agree on what is JSON.
         let theirs = serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_ok();
