@@ -17,4 +17,4 @@ pub mod server;
 pub mod telemetry;
 
 /// The version of Kubernetes whose API is served.
-pub const KUBERNETES_VERSION: &str = "v1.36.2";
+pub const KUBERNETES_VERSION: &str = endpoints::version::GIT_VERSION;
