@@ -40,5 +40,5 @@ pub use options::{
 };
 pub(crate) use server_writes::{SERVER_MANAGER, ServerChange, note_server};
 pub use store::{Registry, RegistryConfig, Store};
-pub use stored::{Stored, WatchEvent, WatchEventKind, WatchStream};
+pub use stored::{CacheEvent, EncodingKey, Encodings, Stored, WatchEvent, WatchEventKind, WatchStream};
 pub use strategy::{Hooks, Strategy};

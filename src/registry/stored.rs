@@ -1,11 +1,14 @@
 //! What the registry hands out: stored bytes, with the revision that they were read or written at.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use keelson_api::{Resource, conversion};
 use keelson_apimachinery::codec::{self, envelope, scan};
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, TypeId};
+pub use keelson_storage::cacher::{CacheEvent, EncodingKey, Encodings};
 
 /// An object as storage keeps it, in its resource's storage version. Cloning is cheap.
 ///
@@ -112,6 +115,22 @@ pub struct WatchEvent {
     /// The object after it happened (before, where it was deleted). For bookmarks the value is empty, and
     /// the revision is what counts.
     pub object: Stored,
+    /// The change that led to it, which all its watchers share; `None` for bookmarks, the initial state, and
+    /// what no cache holds.
+    pub shared: Option<Arc<CacheEvent>>,
+}
+
+impl WatchEvent {
+    /// An event that is shared with nobody.
+    pub(crate) fn new(kind: WatchEventKind, object: Stored) -> Self {
+        WatchEvent { kind, object, shared: None }
+    }
+
+    /// Where the bytes that are made of this event are kept for its other watchers. They depend on
+    /// [`WatchEvent::kind`]: a change is an addition to the watcher whose selector it begins to match.
+    pub fn encodings(&self) -> Option<&Encodings> {
+        self.shared.as_deref().map(|event| &event.encodings)
+    }
 }
 
 /// See [`WatchEvent`].

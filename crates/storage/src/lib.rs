@@ -3,6 +3,7 @@
 //! It keeps bytes and knows nothing of kinds or requests. Every implementation passes the suite in
 //! the module `conformance` (feature of the same name).
 
+pub mod cacher;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod delivery;

@@ -194,7 +194,7 @@ async fn a_list_with_a_broken_item_fails_or_breaks_off() {
 }
 
 fn event(kind: WatchEventKind, object: Stored) -> Result<WatchEvent, Status> {
-    Ok(WatchEvent { kind, object })
+    Ok(WatchEvent::new(kind, object))
 }
 
 fn events() -> Vec<Result<WatchEvent, Status>> {

@@ -196,7 +196,7 @@ impl Watcher {
         let last = page.items.last().map(|item| item.key.clone());
         for item in page.items {
             if let Some(object) = self.selected(&item)? {
-                self.ready.push_back(WatchEvent { kind: WatchEventKind::Added, object });
+                self.ready.push_back(WatchEvent::new(WatchEventKind::Added, object));
             }
         }
         self.phase = match last {
@@ -227,8 +227,8 @@ impl Watcher {
             Event::Put { now, before } => {
                 let before = before.map(|item| self.selected(&item)).transpose()?.flatten();
                 match (self.selected(&now)?, before) {
-                    (Some(object), Some(_)) => Some(WatchEvent { kind: WatchEventKind::Modified, object }),
-                    (Some(object), None) => Some(WatchEvent { kind: WatchEventKind::Added, object }),
+                    (Some(object), Some(_)) => Some(WatchEvent::new(WatchEventKind::Modified, object)),
+                    (Some(object), None) => Some(WatchEvent::new(WatchEventKind::Added, object)),
                     (None, Some(before)) => Some(gone(before, revision)),
                     (None, None) => None,
                 }
@@ -266,12 +266,12 @@ impl Watcher {
 }
 
 fn bookmark(kind: WatchEventKind, revision: u64) -> WatchEvent {
-    WatchEvent { kind, object: Stored { value: bytes::Bytes::new(), revision } }
+    WatchEvent::new(kind, Stored { value: bytes::Bytes::new(), revision })
 }
 
 /// The event for an object that is gone, or no longer selected: as it was, at the revision that ended it.
 fn gone(before: Stored, revision: u64) -> WatchEvent {
-    WatchEvent { kind: WatchEventKind::Deleted, object: Stored { value: before.value, revision } }
+    WatchEvent::new(WatchEventKind::Deleted, Stored { value: before.value, revision })
 }
 
 fn too_old(error: Error, asked: u64) -> Failure {
