@@ -3,7 +3,7 @@
 
 use keelson_apimachinery::Status;
 
-use super::validation::names::path_segment;
+use keelson_apimachinery::content::names::path_segment;
 
 /// The keys of one resource.
 #[derive(Clone, Debug)]

@@ -24,7 +24,6 @@ pub mod store;
 pub mod stored;
 mod stored_form;
 pub mod strategy;
-mod validation;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! The built-in kinds: facts (schema, resources), defaults, conversions, printer columns.
+//! The built-in kinds: facts (schema, resources), conversions, validation, printer columns.
 //!
 //! Knows the kinds of Kubernetes 1.36 and nothing of requests or storage.
 
@@ -7,5 +7,6 @@ pub mod facts;
 pub mod openapi;
 pub mod openapi_schema;
 pub mod printers;
+pub mod validation;
 
 pub use facts::{Resource, Subresource, resources, schema};

@@ -108,37 +108,42 @@ pub struct FieldError {
 
 impl FieldError {
     /// An error of `kind` at `path` that shows `value` (already rendered).
-    pub fn new(kind: ErrorType, path: &Path, value: Option<String>, detail: impl Into<String>) -> Self {
+    pub fn new(
+        kind: ErrorType,
+        path: &(impl fmt::Display + ?Sized),
+        value: Option<String>,
+        detail: impl Into<String>,
+    ) -> Self {
         FieldError { kind, field: path.to_string(), value, detail: detail.into() }
     }
 
     /// A malformed string.
-    pub fn invalid(path: &Path, value: &str, detail: impl Into<String>) -> Self {
+    pub fn invalid(path: &(impl fmt::Display + ?Sized), value: &str, detail: impl Into<String>) -> Self {
         Self::new(ErrorType::Invalid, path, Some(quote(value)), detail)
     }
 
     /// A malformed integer.
-    pub fn invalid_int(path: &Path, value: i64, detail: impl Into<String>) -> Self {
+    pub fn invalid_int(path: &(impl fmt::Display + ?Sized), value: i64, detail: impl Into<String>) -> Self {
         Self::new(ErrorType::Invalid, path, Some(value.to_string()), detail)
     }
 
     /// A missing value.
-    pub fn required(path: &Path, detail: impl Into<String>) -> Self {
+    pub fn required(path: &(impl fmt::Display + ?Sized), detail: impl Into<String>) -> Self {
         Self::new(ErrorType::Required, path, None, detail)
     }
 
     /// A value that is there twice.
-    pub fn duplicate(path: &Path, value: &str) -> Self {
+    pub fn duplicate(path: &(impl fmt::Display + ?Sized), value: &str) -> Self {
         Self::new(ErrorType::Duplicate, path, Some(quote(value)), "")
     }
 
     /// A value that is not allowed here.
-    pub fn forbidden(path: &Path, detail: impl Into<String>) -> Self {
+    pub fn forbidden(path: &(impl fmt::Display + ?Sized), detail: impl Into<String>) -> Self {
         Self::new(ErrorType::Forbidden, path, None, detail)
     }
 
     /// A value outside a list of allowed ones.
-    pub fn not_supported(path: &Path, value: &str, supported: &[&str]) -> Self {
+    pub fn not_supported(path: &(impl fmt::Display + ?Sized), value: &str, supported: &[&str]) -> Self {
         let list: Vec<_> = supported.iter().map(|s| quote(s)).collect();
         let detail =
             if list.is_empty() { String::new() } else { format!("supported values: {}", list.join(", ")) };
@@ -146,8 +151,14 @@ impl FieldError {
     }
 
     /// A string longer than `max` bytes.
-    pub fn too_long(path: &Path, max: usize) -> Self {
+    pub fn too_long(path: &(impl fmt::Display + ?Sized), max: usize) -> Self {
         Self::new(ErrorType::TooLong, path, None, format!("may not be more than {max} bytes"))
+    }
+
+    /// A list or map with `actual` members, of which it may have `max`.
+    pub fn too_many(path: &(impl fmt::Display + ?Sized), actual: usize, max: usize) -> Self {
+        let detail = format!("must have at most {max} {}", if max == 1 { "item" } else { "items" });
+        Self::new(ErrorType::TooMany, path, Some(actual.to_string()), detail)
     }
 
     /// The message without the field: what a cause carries.

@@ -10,6 +10,7 @@
 //! a nil list as `null`). Every typed decoder makes canonical trees, and every encoder takes them.
 
 pub mod codec;
+pub mod content;
 pub mod field;
 pub mod managed_fields;
 pub mod meta;

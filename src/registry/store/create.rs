@@ -119,7 +119,7 @@ impl Store {
         if !errors.is_empty() {
             return Err(self.invalid(object.name(), &errors));
         }
-        self.strategy.hooks.warnings(object, None).into_iter().for_each(|text| context.warnings.add(text));
+        self.strategy.warnings(object, None).into_iter().for_each(|text| context.warnings.add(text));
         Ok(())
     }
 

@@ -107,7 +107,8 @@ impl Registry {
     fn open(&self, served: &'static Resource, stored: &'static Resource, hooks: Arc<dyn Hooks>) -> Store {
         let behaviour = Behaviour::of(&stored.group, &stored.plural);
         let zero_status = zero_member(stored.type_id, "status");
-        let strategy = Strategy { behaviour, hooks, namespaced: stored.namespaced, zero_status };
+        let rules = keelson_api::validation::rules(&stored.group, &stored.plural);
+        let strategy = Strategy { behaviour, rules, hooks, namespaced: stored.namespaced, zero_status };
         Store {
             served,
             resource: stored,

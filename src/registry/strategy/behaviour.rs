@@ -2,7 +2,7 @@
 //!
 //! Source: the strategies of kube-apiserver 1.36 and the API conventions ("Metadata", "Resource operations").
 
-use crate::registry::validation::names::NameRule;
+use keelson_apimachinery::content::names::NameRule;
 
 /// When `metadata.generation` rises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use keelson_api::validation::{Node, Rules, metadata};
+use keelson_apimachinery::content::names::NameRule;
 use keelson_apimachinery::field::FieldError;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Map, Status, Value};
@@ -23,8 +25,6 @@ pub use behaviour::{
 };
 
 use super::options::{DeleteOptions, WriteContext};
-use super::validation::metadata;
-use super::validation::names::NameRule;
 
 /// What is special about one kind. Defaults do nothing.
 #[async_trait]
@@ -121,6 +121,8 @@ impl Hooks for Plain {}
 pub struct Strategy {
     /// The resource's row.
     pub behaviour: &'static Behaviour,
+    /// What its objects must keep to; `None` where only their metadata is checked.
+    pub rules: Option<&'static Rules>,
     /// What is special about its kind.
     pub hooks: Arc<dyn Hooks>,
     /// Whether its objects live in namespaces.
@@ -153,6 +155,9 @@ impl Strategy {
         let mut errors = metadata::validate(object, self.namespaced, self.behaviour.names);
         if self.behaviour.qualified_finalizers {
             errors.extend(metadata::validate_finalizer_names(object));
+        }
+        if let Some(rules) = self.rules {
+            rules.create(&Node::root(object.as_value()), &mut errors);
         }
         errors.extend(self.hooks.validate(context, object));
         errors
@@ -220,8 +225,21 @@ impl Strategy {
         if self.behaviour.qualified_finalizers {
             errors.extend(metadata::validate_finalizer_names(object));
         }
+        if let Some(rules) = self.rules {
+            let (object, old) = (Node::root(object.as_value()), Node::root(old.as_value()));
+            rules.update(context.subresource, &object, &old, &mut errors);
+        }
         errors.extend(self.hooks.validate_update(context, object, old));
         errors
+    }
+
+    /// Warnings for who writes the object; `old` is `None` for creations.
+    pub fn warnings(&self, object: &Object, old: Option<&Object>) -> Vec<String> {
+        let node = Node::root(object.as_value());
+        let before = old.map(|old| Node::root(old.as_value()));
+        let mut warnings = self.rules.map(|rules| rules.warn(&node, before.as_ref())).unwrap_or_default();
+        warnings.extend(self.hooks.warnings(object, old));
+        warnings
     }
 }
 

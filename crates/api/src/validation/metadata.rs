@@ -7,7 +7,7 @@ use keelson_apimachinery::field::{ErrorType, FieldError, Path, quote};
 use keelson_apimachinery::meta::{GroupVersion, Object};
 use keelson_apimachinery::{Value, codec};
 
-use super::names::{NameRule, dns_label, label_value, qualified_name};
+use keelson_apimachinery::content::names::{NameRule, dns_label, label_value, qualified_name};
 
 /// What all annotations of an object may take together, keys and values, in bytes.
 const MAX_ANNOTATIONS: usize = 256 * 1024;
@@ -15,7 +15,7 @@ const MAX_ANNOTATIONS: usize = 256 * 1024;
 const IMMUTABLE: &str = "field is immutable";
 
 /// Checks the metadata of an object that is to be written; its name must have been generated.
-pub(crate) fn validate(object: &Object, namespaced: bool, rule: NameRule) -> Vec<FieldError> {
+pub fn validate(object: &Object, namespaced: bool, rule: NameRule) -> Vec<FieldError> {
     let path = Path::new("metadata");
     let mut errors = Vec::new();
     let prefix = object.generate_name();
@@ -52,7 +52,7 @@ pub(crate) fn validate(object: &Object, namespaced: bool, rule: NameRule) -> Vec
 }
 
 /// Refuses finalizers without a domain, but for those that Kubernetes itself has: what most kinds add.
-pub(crate) fn validate_finalizer_names(object: &Object) -> Vec<FieldError> {
+pub fn validate_finalizer_names(object: &Object) -> Vec<FieldError> {
     let path = Path::new("metadata").child("finalizers");
     let own = |name: &str| matches!(name, "kubernetes" | "orphan" | "foregroundDeletion");
     let wrong = object.finalizers().enumerate().filter(|(_, name)| !name.contains('/') && !own(name));
@@ -61,7 +61,7 @@ pub(crate) fn validate_finalizer_names(object: &Object) -> Vec<FieldError> {
 }
 
 /// Checks what an update changes in the metadata.
-pub(crate) fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
+pub fn validate_update(new: &Object, old: &Object) -> Vec<FieldError> {
     let path = Path::new("metadata");
     let mut errors = Vec::new();
     if old.deletion_timestamp().is_some() {

@@ -66,7 +66,7 @@ fn regex_text(what: &str, regex: &str, examples: &[&str]) -> String {
 }
 
 /// An RFC 1123 label.
-pub(crate) fn dns_label(text: &str) -> Vec<String> {
+pub fn dns_label(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if text.len() > 63 {
         wrong.push("must be no more than 63 characters".to_owned());
@@ -84,7 +84,7 @@ pub(crate) fn dns_label(text: &str) -> Vec<String> {
 }
 
 /// An RFC 1123 subdomain.
-pub(crate) fn dns_subdomain(text: &str) -> Vec<String> {
+pub fn dns_subdomain(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if text.len() > 253 {
         wrong.push("must be no more than 253 characters".to_owned());
@@ -98,7 +98,7 @@ pub(crate) fn dns_subdomain(text: &str) -> Vec<String> {
 }
 
 /// A name that can stand between the slashes of a path, or (`prefix`) the beginning of one.
-pub(crate) fn path_segment(text: &str, prefix: bool) -> Vec<String> {
+pub fn path_segment(text: &str, prefix: bool) -> Vec<String> {
     if !prefix && matches!(text, "." | "..") {
         return vec![format!("may not be '{text}'")];
     }
@@ -115,7 +115,7 @@ fn is_qualified_part(text: &str) -> bool {
 }
 
 /// A label's or annotation's key, or a finalizer: a name with an optional prefix that is a subdomain.
-pub(crate) fn qualified_name(text: &str) -> Vec<String> {
+pub fn qualified_name(text: &str) -> Vec<String> {
     let what = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an \
                 alphanumeric character";
     let shape = || regex_text(what, QUALIFIED, &["MyName", "my.name", "123-abc"]);
@@ -158,7 +158,7 @@ fn in_bytes(text: String) -> String {
 }
 
 /// A label's value.
-pub(crate) fn label_value(text: &str) -> Vec<String> {
+pub fn label_value(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if text.len() > 63 {
         wrong.push("must be no more than 63 bytes".to_owned());

@@ -1,0 +1,6 @@
+//! What texts may look like: names, labels, and so on. A check returns what is wrong in the words that clients
+//! of Kubernetes know, or nothing where all is well.
+//!
+//! Source: apimachinery's `util/validation` and `api/validate/content`.
+
+pub mod names;
