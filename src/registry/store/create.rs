@@ -89,15 +89,15 @@ impl Store {
         let about = self.about("create", &name);
         let written = if context.dry_run {
             match self.storage.get(&key).await {
-                Ok(None) => Ok(0),
+                Ok(None) => Ok((value, 0)),
                 Ok(Some(_)) => Err(Error::Exists),
                 Err(error) => Err(error),
             }
         } else {
-            self.storage.create(&key, value.clone(), self.ttl).await
+            self.write_fitting(context, value, |value| self.storage.create(&key, value, self.ttl)).await
         };
         match written {
-            Ok(revision) => Ok(Stored { value, revision }),
+            Ok((value, revision)) => Ok(Stored { value, revision }),
             Err(Error::Exists) => Err(Failure::Taken(self.taken(&key, &name, generated).await)),
             Err(error) => Err(about.status(error).into()),
         }

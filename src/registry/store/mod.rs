@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod get;
 mod list;
+mod too_large;
 mod update;
 mod watch;
 

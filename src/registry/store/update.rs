@@ -150,8 +150,8 @@ impl Store {
             return Ok(Turn::Done(Stored { value, revision: 0 }, true));
         }
         let about = self.about("create", &name);
-        match self.storage.create(key, value.clone(), self.ttl).await {
-            Ok(revision) => Ok(Turn::Done(Stored { value, revision }, true)),
+        match self.write_fitting(context, value, |value| self.storage.create(key, value, self.ttl)).await {
+            Ok((value, revision)) => Ok(Turn::Done(Stored { value, revision }, true)),
             Err(Error::Exists) => {
                 Ok(Turn::Again(self.storage.get(key).await.map_err(|error| about.status(error))?))
             }
@@ -180,14 +180,15 @@ impl Store {
             return Ok(Turn::Done(unchanged, false));
         }
         let written = if vanishes {
-            self.storage.delete(key, current.revision).await.map(|_| current.revision)
+            self.storage.delete(key, current.revision).await.map(|_| (value, current.revision))
         } else if value == current.value {
             return Ok(Turn::Done(unchanged, false));
         } else {
-            self.storage.update(key, current.revision, value.clone(), self.ttl).await
+            let write = |value| self.storage.update(key, current.revision, value, self.ttl);
+            self.write_fitting(context, value, write).await
         };
         match written {
-            Ok(revision) => {
+            Ok((value, revision)) => {
                 if let Some(object) = gone {
                     self.strategy.hooks.after_delete(&object).await;
                 }

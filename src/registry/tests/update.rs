@@ -211,3 +211,23 @@ async fn dry_runs_return_what_would_be() {
     assert_eq!(cluster.get("configmaps", "ns", "a").await.unwrap(), before);
     cluster.close().await;
 }
+
+#[tokio::test]
+async fn what_is_too_large_with_its_managed_fields_goes_without() {
+    let cluster = Cluster::new().await;
+    let keys: Vec<String> = (0..80_000).map(|i| format!("\"f:data-{i:012}\":{{}}")).collect();
+    let text = format!(
+        r#"{{"metadata":{{"name":"a","managedFields":[{{"manager":"m","operation":"Update","apiVersion":"v1",
+           "fieldsType":"FieldsV1","fieldsV1":{{"f:data":{{{}}}}}}}]}},"data":{{"k":"v"}}}}"#,
+        keys.join(",")
+    );
+    let object = cluster.create("configmaps", "ns", &text).await.unwrap();
+    assert_eq!((object.managed_fields().len(), object.str_at(&["data", "k"])), (0, "v"));
+    let (object, _) = cluster.put("configmaps", cluster.context("ns"), &text).await.unwrap();
+    assert_eq!(object.managed_fields().len(), 0);
+    // An apply is about them: it fails.
+    let context = WriteContext { create_missing: true, ..cluster.context("ns") };
+    let status = cluster.put("configmaps", context, &text).await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (500, "etcdserver: request is too large"));
+    cluster.close().await;
+}
