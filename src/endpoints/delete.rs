@@ -98,7 +98,7 @@ fn decode_options(call: &Call<'_>, body: &[u8]) -> Result<DeleteParameters, Stat
 }
 
 /// The `apiVersion` that a body says it has.
-fn claimed_version(media_type: negotiation::MediaType, body: &[u8]) -> Option<String> {
+pub(super) fn claimed_version(media_type: negotiation::MediaType, body: &[u8]) -> Option<String> {
     let untyped = match media_type {
         negotiation::MediaType::Protobuf => {
             return codec::envelope::open(body)

@@ -20,6 +20,7 @@ mod delete;
 mod discovery;
 mod documents;
 mod event_cache;
+mod eviction;
 mod get;
 mod list;
 mod managed_fields;
@@ -221,6 +222,7 @@ impl Endpoints {
             (Action::UpdateScale, _) => scale::update(self, call, body).await,
             (Action::PatchScale, Some(patch_type)) => scale::patch(self, call, patch_type, body).await,
             (Action::Bind, _) => pods::bind(self, call, body).await,
+            (Action::Evict, _) => eviction::serve(self, call, body).await,
             (Action::Review(kind), _) => reviews::serve(self, call, kind, body).await,
             (Action::Patch | Action::PatchScale, None) => Err(Status::internal("a patch without a type")),
             (Action::NotSupported, _) => {

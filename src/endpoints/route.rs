@@ -29,6 +29,8 @@ pub(super) enum Action {
     PatchScale,
     /// A pod is put on a node.
     Bind,
+    /// A pod is deleted where its disruption budget allows it.
+    Evict,
     /// A question is answered that nothing stores.
     Review(Review),
     /// Discovery lists it, and this version can't do it.
@@ -160,6 +162,7 @@ fn subresource_action(served: &Served, method: &Method, info: &RequestInfo) -> R
         ("scale", "update") => Action::UpdateScale,
         ("scale", "patch") => Action::PatchScale,
         ("binding", "create") => Action::Bind,
+        ("eviction", "create") => Action::Evict,
         ("status" | "approval" | "finalize" | "ephemeralcontainers" | "resize", "get") => Action::Get,
         ("status" | "approval" | "finalize" | "ephemeralcontainers" | "resize", "update") => Action::Update,
         ("status" | "approval" | "finalize" | "ephemeralcontainers" | "resize", "patch") => Action::Patch,
@@ -208,7 +211,7 @@ mod tests {
         check("PUT /api/v1/namespaces/d/finalize", ok(Action::Update));
         check("POST /api/v1/namespaces/d/pods/a/binding", ok(Action::Bind));
         check("POST /api/v1/namespaces/d/bindings", ok(Action::Bind));
-        check("POST /api/v1/namespaces/d/pods/a/eviction", ok(Action::NotSupported));
+        check("POST /api/v1/namespaces/d/pods/a/eviction", ok(Action::Evict));
         check("GET /api/v1/namespaces/d/pods/a/log", ok(Action::NotSupported));
         check("DELETE /api/v1/nodes/n/proxy/a/b/c", ok(Action::NotSupported));
         check(

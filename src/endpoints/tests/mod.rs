@@ -1,5 +1,6 @@
 //! Answers from stored bytes, and requests over the embedded store.
 
 mod answers;
+mod eviction;
 mod managed_fields;
 mod verbs;
