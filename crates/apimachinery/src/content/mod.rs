@@ -3,4 +3,5 @@
 //!
 //! Source: apimachinery's `util/validation` and `api/validate/content`.
 
+pub mod ip;
 pub mod names;
