@@ -10,6 +10,7 @@
 
 pub mod metadata;
 mod node;
+mod shared;
 
 use keelson_apimachinery::field::FieldError;
 

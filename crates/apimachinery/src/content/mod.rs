@@ -5,3 +5,5 @@
 
 pub mod ip;
 pub mod names;
+pub mod numbers;
+pub mod ports;

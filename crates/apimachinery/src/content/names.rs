@@ -60,7 +60,11 @@ fn is_subdomain(text: &str) -> bool {
     text.split('.').all(is_label)
 }
 
-fn regex_text(what: &str, regex: &str, examples: &[&str]) -> String {
+/// What is wrong, with the pattern that says so and, where there are some, examples.
+pub(super) fn regex_text(what: &str, regex: &str, examples: &[&str]) -> String {
+    if examples.is_empty() {
+        return format!("{what} (regex used for validation is '{regex}')");
+    }
     let examples: Vec<String> = examples.iter().map(|e| format!("'{e}', ")).collect();
     format!("{what} (e.g. {}regex used for validation is '{regex}')", examples.join(" or "))
 }
@@ -93,6 +97,35 @@ pub fn dns_subdomain(text: &str) -> Vec<String> {
         let what = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or \
                     '.', and must start and end with an alphanumeric character";
         wrong.push(regex_text(what, &format!("{LABEL}(\\.{LABEL})*"), &["example.com"]));
+    }
+    wrong
+}
+
+/// A DNS-1035 label: as an RFC 1123 one, but it starts with a letter.
+pub fn dns_1035_label(text: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if text.len() > 63 {
+        wrong.push("must be no more than 63 characters".to_owned());
+    }
+    if !is_label(text) || text.as_bytes()[0].is_ascii_digit() {
+        let what = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an \
+                    alphabetic character, and end with an alphanumeric character";
+        wrong.push(regex_text(what, "[a-z]([-a-z0-9]*[a-z0-9])?", &["my-name", "abc-123"]));
+    }
+    wrong
+}
+
+/// A subdomain whose first label is `*`.
+pub fn wildcard_subdomain(text: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if text.len() > 253 {
+        wrong.push("must be no more than 253 characters".to_owned());
+    }
+    if !text.strip_prefix("*.").is_some_and(is_subdomain) {
+        let what = "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which \
+                    must consist of lower case alphanumeric characters, '-' or '.' and end with an \
+                    alphanumeric character";
+        wrong.push(regex_text(what, &format!("\\*\\.{LABEL}(\\.{LABEL})*"), &["*.example.com"]));
     }
     wrong
 }
