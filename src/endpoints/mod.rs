@@ -19,7 +19,6 @@ mod decode;
 mod delete;
 mod discovery;
 mod documents;
-mod event_cache;
 mod eviction;
 mod get;
 mod list;
@@ -39,6 +38,7 @@ mod unstructured;
 mod update;
 pub mod version;
 mod watch;
+mod web_socket;
 mod wire;
 
 #[cfg(test)]
@@ -57,7 +57,6 @@ use keelson_base::task::TaskGroup;
 
 use self::call::Call;
 use self::documents::Documents;
-use self::event_cache::EventCache;
 use self::negotiation::Restrictions;
 use self::respond::Format;
 use self::route::{Action, Target};
@@ -65,6 +64,7 @@ use self::served::Catalogue;
 use crate::authz::{Attributes, Authorizer, Decision, forbidden};
 use crate::registry::{Admit, NoAdmission, Operation, Registry, Warnings};
 use crate::request::{Authenticated, Authorized, Body, Query, Request, RequestInfo, Response};
+use crate::telemetry::Metrics;
 
 /// How the endpoints are set up.
 #[derive(Clone)]
@@ -78,6 +78,8 @@ pub struct EndpointsConfig {
     pub writes: TaskGroup,
     /// Judges what endpoints have to ask beyond the request itself: reviews, and updates that create.
     pub authorizer: Arc<dyn Authorizer>,
+    /// Counts what watches send.
+    pub metrics: Metrics,
     /// Paths that the server answers itself, for the index at `/`.
     pub server_paths: Vec<String>,
 }
@@ -86,7 +88,6 @@ pub struct EndpointsConfig {
 pub struct Endpoints {
     catalogue: Catalogue,
     documents: Documents,
-    event_cache: Arc<EventCache>,
     config: EndpointsConfig,
 }
 
@@ -95,9 +96,8 @@ impl Endpoints {
     pub fn new(registry: Arc<Registry>, config: EndpointsConfig) -> Self {
         let documents = Documents::new(&config.server_paths)
             .expect("the documents are made of constant tables, and tests make them, too");
-        let event_cache = Arc::new(EventCache::default());
         let catalogue = Catalogue::new(|r| registry.store(&r.group, &r.plural).cloned());
-        Endpoints { catalogue, documents, event_cache, config }
+        Endpoints { catalogue, documents, config }
     }
 
     /// Answers a request. Its extensions must hold `RequestInfo`, `Authenticated` and `Authorized`.

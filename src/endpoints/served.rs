@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use keelson_api::{Resource, Subresource};
 use keelson_apimachinery::meta::Object;
@@ -24,6 +24,8 @@ pub(super) struct Served {
     pub(super) deprecation: Option<String>,
     /// Whether objects are stored in this version: then reads need no trees.
     pub(super) stored_as_served: bool,
+    /// Tells it from everything else that is or was served.
+    pub(super) number: u32,
     /// How many watches there are: alone, one need not share what it encodes.
     pub(super) watchers: AtomicUsize,
 }
@@ -31,6 +33,7 @@ pub(super) struct Served {
 impl Served {
     /// A resource and its store, where it has one.
     pub(super) fn new(resource: &'static Resource, store: Option<Arc<Store>>) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
         let stored_as_served = store.as_ref().is_none_or(|s| s.resource().type_id == resource.type_id);
         let api_version = api_version(&resource.group, &resource.version);
         let deprecation = deprecation(resource).map(|since| format!("{api_version} {since}"));
@@ -41,6 +44,7 @@ impl Served {
             api_version,
             deprecation,
             stored_as_served,
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
             watchers: AtomicUsize::new(0),
         }
     }

@@ -10,6 +10,7 @@ mod evidence;
 mod info;
 mod options;
 mod query;
+mod upgrade;
 mod user;
 
 pub use evidence::{Authenticated, Authorized};
@@ -19,6 +20,7 @@ pub use options::{
 };
 pub(crate) use options::{MAX_FIELD_MANAGER, is_printable};
 pub use query::Query;
+pub use upgrade::Upgrade;
 pub use user::UserInfo;
 
 use bytes::Bytes;

@@ -15,9 +15,11 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use keelson_base::clock::{self, Instant};
 use keelson_base::shutdown::Signal;
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -31,7 +33,7 @@ use crate::authn::ClientCertificate;
 use crate::filters::Connection;
 use crate::filters::body::{End, WatchedBody, Watcher};
 use crate::filters::chain::Chain;
-use crate::request::{BoxError, Request, Response};
+use crate::request::{BoxError, Request, Response, Upgrade};
 use crate::telemetry::Metrics;
 
 /// How much the head of a request may take, in bytes; past it the answer is 431.
@@ -94,7 +96,8 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, settings: Setting
     let connection = Connection::new(peer, http2, certificate);
     let activity = Arc::new(Activity::default());
     let io = TokioIo::new(Counted { stream, activity: activity.clone() });
-    let service = service(connection.clone(), settings.chain.clone(), activity.clone());
+    let switch = Arc::new(Mutex::new(None));
+    let service = service(connection.clone(), settings.chain.clone(), activity.clone(), switch.clone());
     let outcome = if http2 {
         let http = http2_builder(&settings).serve_connection(io, service);
         drive(http, Graceful::http2, &connection, &activity, &settings.drain).await
@@ -105,6 +108,20 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, settings: Setting
     if let Err(error) = outcome {
         trace!(%peer, error = &*error, "the connection broke");
     }
+    let switch = switch.lock().take();
+    if let Some(Switch { connection, upgrade, body }) = switch {
+        match connection.await {
+            Ok(io) => upgrade.0(TokioIo::new(io), body).await,
+            Err(error) => trace!(%peer, %error, "the connection broke"),
+        }
+    }
+}
+
+/// What a connection over HTTP/1.1 turns into after an answer of 101.
+struct Switch {
+    connection: OnUpgrade,
+    upgrade: Upgrade,
+    body: crate::request::Body,
 }
 
 fn http1_builder() -> hyper::server::conn::http1::Builder {
@@ -143,6 +160,7 @@ fn service(
     connection: Connection,
     chain: Chain,
     activity: Arc<Activity>,
+    switch: Arc<Mutex<Option<Switch>>>,
 ) -> impl hyper::service::Service<
     http::Request<Incoming>,
     Response = http::Response<Body>,
@@ -154,10 +172,17 @@ fn service(
         let active = ActiveRequest::new(activity.clone());
         let mut request: Request = request.map(|body| body.map_err(BoxError::from).boxed_unsync());
         request.extensions_mut().insert(connection.clone());
+        let switching = request.extensions_mut().remove::<OnUpgrade>().map(|on| (on, switch.clone()));
         let is_head = request.method() == Method::HEAD;
         let answer = chain.clone().call(request);
         async move {
-            let answer = answer.await?;
+            let mut answer = answer.await?;
+            if let Some(upgrade) = answer.extensions_mut().remove::<Upgrade>()
+                && let Some((connection, switch)) = switching
+            {
+                let body = std::mem::replace(answer.body_mut(), crate::request::empty());
+                *switch.lock() = Some(Switch { connection, upgrade, body });
+            }
             let answer = if is_head { without_body(answer) } else { answer };
             Ok(answer.map(|body| WatchedBody::new(body, active)))
         }

@@ -291,6 +291,7 @@ async fn build(
             shutdown: lifecycle.end_watches.signal(),
             writes: lifecycle.tasks.clone(),
             authorizer: authorizer.clone(),
+            metrics: metrics.clone(),
             server_paths: routes::paths(&health),
         },
     ));

@@ -3,15 +3,17 @@
 //! Labels that come from requests take values from a closed set: what the server serves. A client can't make
 //! the number of series grow.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use keelson_base::clock::{self, Instant};
 use keelson_base::metrics::{
     HistogramVec, IntCounterVec, IntGaugeVec, MetricError, Registry, Spec, Stability,
 };
-use prometheus::IntGauge;
 use prometheus::core::{Collector, Desc};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
+use prometheus::{Histogram, IntCounter, IntGauge};
 
 /// The media type of the exposition.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
@@ -44,9 +46,20 @@ pub struct RequestLabels {
     pub dry_run: &'static str,
 }
 
-/// The server's own metric families.
+/// The bounds of watch events' sizes, in bytes.
+const EVENT_SIZES: [f64; 8] = [1024.0, 2048.0, 4096.0, 8192.0, 16384.0, 32768.0, 65536.0, 131072.0];
+
+/// The bounds of how long watches take for their initial state, in seconds.
+const WATCH_LISTS: [f64; 17] =
+    [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0];
+
+/// The server's own metric families. Clones share them.
 #[derive(Clone)]
 pub struct Metrics {
+    families: Arc<Families>,
+}
+
+struct Families {
     registry: Registry,
     requests: IntCounterVec,
     durations: HistogramVec,
@@ -54,6 +67,9 @@ pub struct Metrics {
     in_flight: IntGaugeVec,
     long_running: IntGaugeVec,
     terminations: IntCounterVec,
+    watch_events: IntCounterVec,
+    watch_event_sizes: HistogramVec,
+    watch_lists: HistogramVec,
     tls_errors: IntCounterVec,
     authentication: IntCounterVec,
     authorization: IntCounterVec,
@@ -91,12 +107,12 @@ impl Metrics {
     /// # Errors
     /// Where the registry has other families under their names.
     pub fn new(registry: Registry) -> Result<Self, MetricError> {
-        use Stability::{Alpha, Stable};
+        use Stability::{Alpha, Beta, Stable};
         registry.collector("process", Box::new(Process(ProcessCollector::for_self())))?;
         const ABOUT: [&str; 7] =
             ["component", "group", "resource", "scope", "subresource", "verb", "version"];
         let spec = |name, help, stability, labels| Spec { name, help, stability, labels };
-        Ok(Metrics {
+        let families = Families {
             requests: registry.counter(&spec(
                 "apiserver_request_total",
                 "Requests, by verb, dry run, group, version, resource, scope, component and status code.",
@@ -144,6 +160,31 @@ impl Metrics {
                 Alpha,
                 &["code", "component", "group", "resource", "scope", "subresource", "verb", "version"],
             ))?,
+            watch_events: registry.counter(&spec(
+                "apiserver_watch_events_total",
+                "Events that were sent to watchers.",
+                Alpha,
+                &["group", "resource", "version"],
+            ))?,
+            watch_event_sizes: registry.histogram(
+                &spec(
+                    "apiserver_watch_events_sizes",
+                    "Sizes of the events that were sent to watchers, in bytes.",
+                    Alpha,
+                    &["group", "resource", "version"],
+                ),
+                &EVENT_SIZES,
+            )?,
+            watch_lists: registry.histogram(
+                &spec(
+                    "apiserver_watch_list_duration_seconds",
+                    "How long it took to send the initial state to those watches that asked to know its end, in \
+                     seconds.",
+                    Beta,
+                    &["group", "resource", "scope", "version"],
+                ),
+                &WATCH_LISTS,
+            )?,
             tls_errors: registry.counter(&spec(
                 "apiserver_tls_handshake_errors_total",
                 "Requests dropped with a TLS handshake error.",
@@ -163,14 +204,16 @@ impl Metrics {
                 &["result"],
             ))?,
             registry,
-        })
+        };
+        Ok(Metrics { families: Arc::new(families) })
     }
 
     /// Counts an answer that was sent, after `took`, with `bytes` of body.
     pub(crate) fn request_ended(&self, labels: &RequestLabels, code: u16, took: Duration, bytes: u64) {
         let RequestLabels { verb, group, version, resource, subresource, scope, dry_run } = labels;
         let mut digits = itoa::Buffer::new();
-        self.requests
+        self.families
+            .requests
             .with_label_values(&[
                 digits.format(code),
                 COMPONENT,
@@ -183,30 +226,32 @@ impl Metrics {
                 version,
             ])
             .inc();
-        self.durations
+        self.families
+            .durations
             .with_label_values(&[COMPONENT, dry_run, group, resource, scope, subresource, verb, version])
             .observe(took.as_secs_f64());
         if matches!(*verb, "GET" | "LIST") && !resource.is_empty() {
-            self.sizes.with_label_values(&labels.about()).observe(bytes as f64);
+            self.families.sizes.with_label_values(&labels.about()).observe(bytes as f64);
         }
     }
 
     /// Counts a long-running request until the guard is dropped.
     pub(crate) fn long_running(&self, labels: &RequestLabels) -> GaugeGuard {
-        GaugeGuard::new(self.long_running.with_label_values(&labels.about()))
+        GaugeGuard::new(self.families.long_running.with_label_values(&labels.about()))
     }
 
     /// Counts a request against its limit until the guard is dropped.
     pub(crate) fn in_flight(&self, mutating: bool) -> GaugeGuard {
         let kind = if mutating { "mutating" } else { "readOnly" };
-        GaugeGuard::new(self.in_flight.with_label_values(&[kind]))
+        GaugeGuard::new(self.families.in_flight.with_label_values(&[kind]))
     }
 
     /// Counts a request that the server ended to protect itself.
     pub(crate) fn terminated(&self, labels: &RequestLabels, code: u16) {
         let RequestLabels { verb, group, version, resource, subresource, scope, .. } = labels;
         let mut digits = itoa::Buffer::new();
-        self.terminations
+        self.families
+            .terminations
             .with_label_values(&[
                 digits.format(code),
                 COMPONENT,
@@ -220,19 +265,41 @@ impl Metrics {
             .inc();
     }
 
+    /// Where the events of one watch are counted.
+    pub(crate) fn watch(&self, group: &str, version: &str, resource: &str) -> WatchCounts {
+        let labels = [group, resource, version];
+        WatchCounts {
+            events: self.families.watch_events.with_label_values(&labels),
+            sizes: self.families.watch_event_sizes.with_label_values(&labels),
+        }
+    }
+
+    /// Where the time is noted that a watch, received at `begun`, took for its initial state.
+    pub(crate) fn watch_list(
+        &self,
+        group: &str,
+        version: &str,
+        resource: &str,
+        scope: &str,
+        begun: Instant,
+    ) -> WatchListTimer {
+        let histogram = self.families.watch_lists.with_label_values(&[group, resource, scope, version]);
+        WatchListTimer { histogram, begun }
+    }
+
     /// Counts a TLS handshake that failed.
     pub(crate) fn tls_handshake_failed(&self) {
-        self.tls_errors.with_label_values::<&str>(&[]).inc();
+        self.families.tls_errors.with_label_values::<&str>(&[]).inc();
     }
 
     /// Counts an attempt to authenticate.
     pub(crate) fn authentication(&self, attempt: Attempt) {
-        self.authentication.with_label_values(&[attempt.authentication()]).inc();
+        self.families.authentication.with_label_values(&[attempt.authentication()]).inc();
     }
 
     /// Counts an attempt to authorize.
     pub(crate) fn authorization(&self, attempt: Attempt) {
-        self.authorization.with_label_values(&[attempt.authorization()]).inc();
+        self.families.authorization.with_label_values(&[attempt.authorization()]).inc();
     }
 
     /// All families of the registry, as [`CONTENT_TYPE`].
@@ -240,12 +307,12 @@ impl Metrics {
     /// # Errors
     /// Where a collector gives what the format can't say.
     pub fn encode(&self) -> Result<String, MetricError> {
-        self.registry.encode()
+        self.families.registry.encode()
     }
 
     /// The registry, for the families of other parts.
     pub fn registry(&self) -> &Registry {
-        &self.registry
+        &self.families.registry
     }
 }
 
@@ -254,6 +321,33 @@ const COMPONENT: &str = "apiserver";
 impl RequestLabels {
     fn about(&self) -> [&'static str; 7] {
         [COMPONENT, self.group, self.resource, self.scope, self.subresource, self.verb, self.version]
+    }
+}
+
+/// Counts the events of a watch.
+pub(crate) struct WatchCounts {
+    events: IntCounter,
+    sizes: Histogram,
+}
+
+impl WatchCounts {
+    /// An event of so many bytes was sent.
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.events.inc();
+        self.sizes.observe(bytes as f64);
+    }
+}
+
+/// Takes the time until a watch has sent its initial state.
+pub(crate) struct WatchListTimer {
+    histogram: Histogram,
+    begun: Instant,
+}
+
+impl WatchListTimer {
+    /// It is sent.
+    pub(crate) fn done(self) {
+        self.histogram.observe(clock::monotonic().duration_since(self.begun).as_secs_f64());
     }
 }
 
@@ -306,12 +400,20 @@ mod tests {
             ..Default::default()
         };
         metrics.request_ended(&labels, 200, Duration::from_millis(30), 5000);
+        let counts = metrics.watch("apps", "v1", "deployments");
+        (counts.sent(1000), counts.sent(3000));
+        metrics.watch_list("apps", "v1", "deployments", "cluster", clock::monotonic()).done();
         let guard = metrics.in_flight(true);
         let text = metrics.encode().expect("text");
         for line in [
             "apiserver_request_total{code=\"200\",component=\"apiserver\",dry_run=\"\",group=\"\",\
              resource=\"pods\",scope=\"cluster\",subresource=\"\",verb=\"LIST\",version=\"v1\"} 1",
             "apiserver_current_inflight_requests{request_kind=\"mutating\"} 1",
+            "apiserver_watch_events_total{group=\"apps\",resource=\"deployments\",version=\"v1\"} 2",
+            "apiserver_watch_events_sizes_bucket{group=\"apps\",resource=\"deployments\",version=\"v1\",le=\"1024\"} 1",
+            "apiserver_watch_events_sizes_sum{group=\"apps\",resource=\"deployments\",version=\"v1\"} 4000",
+            "apiserver_watch_list_duration_seconds_count{group=\"apps\",resource=\"deployments\",\
+             scope=\"cluster\",version=\"v1\"} 1",
             "# TYPE process_cpu_seconds_total counter",
         ] {
             assert!(text.contains(line), "no {line} in\n{text}");

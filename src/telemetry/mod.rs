@@ -6,7 +6,7 @@
 mod klog;
 mod metrics;
 
-pub(crate) use metrics::{Attempt, GaugeGuard};
+pub(crate) use metrics::{Attempt, GaugeGuard, WatchCounts, WatchListTimer};
 pub use metrics::{CONTENT_TYPE, Metrics, RequestLabels};
 
 use tracing::level_filters::LevelFilter;

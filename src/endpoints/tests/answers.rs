@@ -5,17 +5,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use keelson_apimachinery::codec::{envelope, json, protobuf};
 use keelson_apimachinery::{Status, Value};
+use keelson_base::metrics::Registry;
 use keelson_base::shutdown::Shutdown;
 
+use super::super::collection;
 use super::super::negotiation::{Accepted, MediaType, Shape, Transform};
 use super::super::represent::{Item, Representation};
 use super::super::served::Served;
-use super::super::{collection, watch};
-use crate::registry::{Listing, Stored, WatchEvent, WatchEventKind};
+use super::super::watch::{Framing, Watch};
+use crate::registry::{CacheEvent, Listing, Stored, WatchEvent, WatchEventKind};
 use crate::request::{IncludeObject, Response};
+use crate::telemetry::Metrics;
 
 fn stored(name: &str, data: &str, revision: u64) -> Stored {
     let schema = keelson_api::schema();
@@ -225,53 +229,111 @@ async fn watches_are_json_lines_and_end_with_the_error() {
     for watchers in [1, 2] {
         let representation = representation(MediaType::Json, false, None);
         let others: Vec<_> = (1..watchers).map(|_| idle_watch(&representation)).collect();
-        let body =
-            watch::body(representation, Default::default(), futures::stream::iter(events()).boxed(), never());
+        let body = watch_body(&representation, Framing::Stream, events(), never());
         let sent = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8(sent.to_vec()).unwrap();
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
         drop(others);
     }
+    let messages =
+        watch_body(&representation(MediaType::Json, false, None), Framing::Messages, events(), never());
+    let lines: Vec<String> =
+        frames(messages).await.iter().map(|f| String::from_utf8(f.to_vec()).unwrap()).collect();
+    assert_eq!(lines, expected.map(|line| format!("{line}\n")));
 }
 
-fn never() -> futures::future::BoxFuture<'static, ()> {
+async fn frames(mut body: crate::request::Body) -> Vec<Bytes> {
+    let mut frames = Vec::new();
+    while let Some(frame) = body.frame().await {
+        frames.push(frame.unwrap().into_data().unwrap());
+    }
+    frames
+}
+
+fn never() -> BoxFuture<'static, ()> {
     Box::pin(std::future::pending())
 }
 
+fn watch_body(
+    representation: &Representation,
+    framing: Framing,
+    events: Vec<Result<WatchEvent, Status>>,
+    end: BoxFuture<'static, ()>,
+) -> crate::request::Body {
+    watch_of(representation, framing).body(futures::stream::iter(events).boxed(), end)
+}
+
+fn watch_of(representation: &Representation, framing: Framing) -> Watch {
+    let metrics = Metrics::new(Registry::new()).unwrap();
+    let counts = metrics.watch("", "v1", "configmaps");
+    Watch { representation: representation.clone(), framing, counts, initial: None }
+}
+
 fn idle_watch(representation: &Representation) -> crate::request::Body {
-    watch::body(representation.clone(), Default::default(), futures::stream::pending().boxed(), never())
+    watch_of(representation, Framing::Stream).body(futures::stream::pending().boxed(), never())
+}
+
+/// The same change, as each of its watchers gets it.
+fn shared(object: Stored) -> impl Fn(WatchEventKind) -> Result<WatchEvent, Status> {
+    let event = Arc::new(CacheEvent::new(object.revision, None, None));
+    move |kind| Ok(WatchEvent { kind, object: object.clone(), shared: Some(event.clone()) })
 }
 
 #[tokio::test]
 async fn watchers_share_what_was_encoded() {
-    let representation = representation(MediaType::Json, false, None);
-    let cache = Arc::new(super::super::event_cache::EventCache::default());
-    let object = stored("a", &"v".repeat(3000), 5);
-    let mut bodies: Vec<_> = (0..3)
-        .map(|_| {
-            let added = event(WatchEventKind::Added, object.clone());
-            let events = futures::stream::iter([added]).boxed();
-            watch::body(representation.clone(), cache.clone(), events, never())
-        })
+    let json = representation(MediaType::Json, false, None);
+    let partial = Representation {
+        accepted: representation(MediaType::Json, false, Some(Shape::PartialObjectMetadata)).accepted,
+        ..json.clone()
+    };
+    let event = shared(stored("a", &"v".repeat(3000), 5));
+    let watchers: Vec<_> = [&json, &json, &partial, &partial, &json]
+        .into_iter()
+        .zip([
+            WatchEventKind::Added,
+            WatchEventKind::Added,
+            WatchEventKind::Added,
+            WatchEventKind::Added,
+            WatchEventKind::Modified,
+        ])
+        .map(|(representation, kind)| watch_body(representation, Framing::Stream, vec![event(kind)], never()))
         .collect();
-    let mut addresses = Vec::new();
-    for body in &mut bodies {
-        let data = body.frame().await.unwrap().unwrap().into_data().unwrap();
-        addresses.push((data.as_ptr(), data.len()));
+    let mut sent = Vec::new();
+    for body in watchers {
+        sent.extend(frames(body).await);
     }
-    assert!(addresses.iter().all(|a| *a == addresses[0]), "{addresses:?}");
+    let same = |a: usize, b: usize| sent[a].as_ptr() == sent[b].as_ptr();
+    assert!(same(0, 1) && same(2, 3), "what is alike is made once");
+    assert!(sent[0] != sent[2] && sent[0] != sent[4], "and only that");
+    assert_eq!(sent[0].len(), sent[4].len() - "MODIFIED".len() + "ADDED".len());
+}
+
+#[tokio::test]
+async fn events_that_wait_go_out_together() {
+    let representation = representation(MediaType::Json, false, None);
+    let other = idle_watch(&representation);
+    let waiting = |framing| {
+        let events = (1..=5).map(|i| shared(stored("a", "v", i))(WatchEventKind::Modified)).collect();
+        watch_body(&representation, framing, events, never())
+    };
+    let (together, apart) =
+        (frames(waiting(Framing::Stream)).await, frames(waiting(Framing::Messages)).await);
+    assert_eq!((together.len(), apart.len()), (1, 5));
+    assert_eq!(together[0], apart.concat());
+    drop(other);
 }
 
 #[tokio::test]
 async fn protobuf_watches_are_length_delimited() {
     let representation = representation(MediaType::Protobuf, false, None);
-    let body =
-        watch::body(representation, Default::default(), futures::stream::iter(events()).boxed(), never());
-    let sent = body.collect().await.unwrap().to_bytes();
+    let sent =
+        watch_body(&representation, Framing::Stream, events(), never()).collect().await.unwrap().to_bytes();
+    let messages = frames(watch_body(&representation, Framing::Messages, events(), never())).await;
     let (mut rest, mut kinds) = (&sent[..], Vec::new());
     while let Some((length, behind)) = rest.split_first_chunk::<4>() {
         let (message, behind) = behind.split_at(u32::from_be_bytes(*length) as usize);
         rest = behind;
+        assert_eq!(messages[kinds.len()], message, "no length in front of messages");
         let kind = super::super::wire::field(message, 1).unwrap();
         let object = super::super::wire::field(message, 2).unwrap();
         let start = memchr::memmem::find(object, b"k8s\0").unwrap();
@@ -291,7 +353,7 @@ async fn watches_end_by_the_clock_and_by_shutdown() {
     };
     let representation = representation(MediaType::Json, false, None);
     let waiting = || futures::stream::pending().boxed();
-    let body = watch::body(representation.clone(), Default::default(), waiting(), Box::pin(timeout));
+    let body = watch_of(&representation, Framing::Stream).body(waiting(), Box::pin(timeout));
     let start = keelson_base::clock::monotonic();
     assert!(body.collect().await.unwrap().to_bytes().is_empty());
     assert_eq!(start.elapsed(), Duration::from_secs(60));
@@ -299,7 +361,7 @@ async fn watches_end_by_the_clock_and_by_shutdown() {
     let shutdown = Shutdown::new();
     let signal = shutdown.signal();
     let end = Box::pin(async move { signal.begun().await });
-    let body = watch::body(representation.clone(), Default::default(), waiting(), end);
+    let body = watch_of(&representation, Framing::Stream).body(waiting(), end);
     shutdown.begin();
     assert!(body.collect().await.unwrap().to_bytes().is_empty());
     let watchers = &representation.served.watchers;

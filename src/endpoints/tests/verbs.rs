@@ -8,6 +8,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT, WARNING};
 use http_body_util::BodyExt;
 use keelson_apimachinery::Value;
 use keelson_apimachinery::codec::json;
+use keelson_base::metrics::Registry as MetricRegistry;
 use keelson_base::shutdown::{Shutdown, Signal};
 use keelson_base::task::TaskGroup;
 use keelson_storage::Storage;
@@ -17,6 +18,7 @@ use super::super::{Endpoints, EndpointsConfig};
 use crate::authz::{self, MASTERS};
 use crate::registry::{Registry, RegistryConfig};
 use crate::request::{Authenticated, Authorized, Request, RequestInfo, Response, UserInfo, full};
+use crate::telemetry::Metrics;
 
 /// A server without its front.
 pub(super) struct Cluster {
@@ -51,6 +53,7 @@ impl Cluster {
             shutdown,
             writes: writes.clone(),
             authorizer: authz::Mode::PrivilegedOnly.authorizer(),
+            metrics: Metrics::new(MetricRegistry::new()).unwrap(),
             server_paths: vec!["/readyz/shutdown".to_owned()],
         };
         let endpoints = Arc::new(Endpoints::new(registry, config));
@@ -276,9 +279,9 @@ async fn a_watch_ends_with_the_server() {
     assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
     shutdown.begin();
     assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
-    let line = format!("GET {MAPS}?watch=1 | connection: Upgrade | upgrade: websocket");
-    let why = "watching over a WebSocket is not supported by this version";
-    cluster.refused(&line, "", 400, why).await;
+    let socket = format!("GET {MAPS}?watch=1 | connection: Upgrade | upgrade: websocket");
+    let refused = cluster.send(&socket, "").await;
+    assert_eq!((refused.code, refused.text.as_str()), (400, "mismatch challenge/response"));
     let yaml = cluster.send(&format!("GET {MAPS}?watch=1 | {ACCEPT}: application/yaml"), "").await;
     assert_eq!(yaml.code, 406);
     assert!(yaml.text.starts_with("apiVersion: v1\ncode: 406\n"), "{}", yaml.text);

@@ -121,7 +121,7 @@ async fn watches_end_with_the_server() {
     }
 }
 
-async fn metrics(server: &Server, directory: &Path) -> String {
+pub(super) async fn metrics(server: &Server, directory: &Path) -> String {
     let mut client = Client::connect(server, directory, Protocol::Http2, None).await;
     client.send("GET /metrics", &[ADMIN], "").await.expect("an answer").text
 }
