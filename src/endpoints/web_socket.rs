@@ -29,7 +29,7 @@ use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 use tracing::debug;
 
 use super::respond;
-use crate::request::{Body, Response, Upgrade, empty};
+use crate::request::{Body, Response, Upgrade};
 
 /// How much a client may send in one message, in bytes. It has no reason to send any.
 const MOST_RECEIVED: usize = 64 << 10;
@@ -69,50 +69,60 @@ pub(super) fn answer(parts: &Parts, messages: Messages, body: impl FnOnce() -> B
             }));
             response
         }
-        Err(refusal) => {
-            let mut response = refusal;
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            response
+        Err(refusal) => refusal.answer(),
+    }
+}
+
+/// Why a handshake is no good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    Http2,
+    Key,
+    Version,
+    Origin,
+    Protocol,
+}
+
+impl Refusal {
+    fn answer(self) -> Response {
+        let (code, why) = match self {
+            Refusal::Http2 => (StatusCode::BAD_REQUEST, "WebSocket needs HTTP/1.1"),
+            Refusal::Key => (StatusCode::BAD_REQUEST, "mismatch challenge/response"),
+            Refusal::Version => (StatusCode::BAD_REQUEST, "missing or bad WebSocket Version"),
+            Refusal::Origin => (StatusCode::FORBIDDEN, ""),
+            Refusal::Protocol => (StatusCode::BAD_REQUEST, "missing or bad WebSocket-Protocol"),
+        };
+        let mut response = respond::plain_text(code, why);
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        if self == Refusal::Version {
+            response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
+        response
     }
 }
 
 /// The headers of the answer.
-fn accept(parts: &Parts) -> Result<HeaderMap, Response> {
+fn accept(parts: &Parts) -> Result<HeaderMap, Refusal> {
     let text = |name: HeaderName| {
         parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().trim()
     };
-    let bad = |why: &'static str| respond::plain_text(StatusCode::BAD_REQUEST, why);
-    if parts.version != Version::HTTP_11 {
-        return Err(bad("WebSocket needs HTTP/1.1"));
-    }
-    let key = text(SEC_WEBSOCKET_KEY);
-    if key.is_empty() {
-        return Err(bad("mismatch challenge/response"));
-    }
-    if text(SEC_WEBSOCKET_VERSION) != "13" {
-        let mut refusal = bad("missing or bad WebSocket Version");
-        refusal.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        return Err(refusal);
-    }
-    if !is_url(text(ORIGIN)) {
-        let mut refusal = Response::new(empty());
-        *refusal.status_mut() = StatusCode::FORBIDDEN;
-        return Err(refusal);
-    }
-    let protocol = text(SEC_WEBSOCKET_PROTOCOL);
-    if protocol.contains(',') {
-        return Err(bad("missing or bad WebSocket-Protocol"));
+    let (key, protocol) = (text(SEC_WEBSOCKET_KEY), text(SEC_WEBSOCKET_PROTOCOL));
+    match () {
+        () if parts.version != Version::HTTP_11 => return Err(Refusal::Http2),
+        () if key.is_empty() => return Err(Refusal::Key),
+        () if text(SEC_WEBSOCKET_VERSION) != "13" => return Err(Refusal::Version),
+        () if !is_url(text(ORIGIN)) => return Err(Refusal::Origin),
+        () if protocol.contains(',') => return Err(Refusal::Protocol),
+        () => {}
     }
     let mut headers = HeaderMap::with_capacity(6);
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes()));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, accept.map_err(|_| bad("mismatch challenge/response"))?);
+    headers.insert(SEC_WEBSOCKET_ACCEPT, accept.map_err(|_| Refusal::Key)?);
     if !protocol.is_empty() {
         let protocol = HeaderValue::from_str(protocol);
-        headers
-            .insert(SEC_WEBSOCKET_PROTOCOL, protocol.map_err(|_| bad("missing or bad WebSocket-Protocol"))?);
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol.map_err(|_| Refusal::Protocol)?);
     }
     Ok(headers)
 }
@@ -230,19 +240,23 @@ mod tests {
 
     #[test]
     fn bad_handshakes_are_refused() {
-        let check = |lines: &[(&str, &str)], code: u16| {
-            let refusal = accept(&parts(lines)).unwrap_err();
-            assert_eq!(refusal.status(), code, "{lines:?}");
+        let check = |lines: &[(&str, &str)], why: Refusal| {
+            assert_eq!(accept(&parts(lines)).unwrap_err(), why, "{lines:?}");
         };
-        check(&[VERSION, FROM], 400);
-        check(&[KEY, FROM], 400);
-        check(&[KEY, ("sec-websocket-version", "8"), FROM], 400);
-        check(&[KEY, VERSION, FROM, ("sec-websocket-protocol", "a, b")], 400);
-        check(&[KEY, VERSION], 403);
-        check(&[KEY, VERSION, ("origin", "null")], 403);
-        check(&[KEY, VERSION, ("origin", "")], 403);
+        check(&[VERSION, FROM], Refusal::Key);
+        check(&[KEY, FROM], Refusal::Version);
+        check(&[KEY, ("sec-websocket-version", "8"), FROM], Refusal::Version);
+        check(&[KEY, VERSION, FROM, ("sec-websocket-protocol", "a, b")], Refusal::Protocol);
+        check(&[KEY, VERSION], Refusal::Origin);
+        check(&[KEY, VERSION, ("origin", "null")], Refusal::Origin);
+        check(&[KEY, VERSION, ("origin", "")], Refusal::Origin);
         let mut old = parts(&[KEY, VERSION, FROM]);
         old.version = Version::HTTP_10;
-        assert_eq!(accept(&old).unwrap_err().status(), 400);
+        assert_eq!(accept(&old).unwrap_err(), Refusal::Http2);
+        assert_eq!(Refusal::Version.answer().headers()[SEC_WEBSOCKET_VERSION], "13");
+        assert_eq!(
+            (Refusal::Key.answer().status(), Refusal::Origin.answer().status()),
+            (StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN)
+        );
     }
 }

@@ -401,7 +401,8 @@ mod tests {
         };
         metrics.request_ended(&labels, 200, Duration::from_millis(30), 5000);
         let counts = metrics.watch("apps", "v1", "deployments");
-        (counts.sent(1000), counts.sent(3000));
+        counts.sent(1000);
+        counts.sent(3000);
         metrics.watch_list("apps", "v1", "deployments", "cluster", clock::monotonic()).done();
         let guard = metrics.in_flight(true);
         let text = metrics.encode().expect("text");
