@@ -58,10 +58,9 @@ async fn create_all(registry: &Registry, endpoint: &Endpoint) -> Result<(), Boot
     // Objects in namespaces come after those.
     let first = objects::cluster_wide(registry);
     try_join_all(first.into_iter().map(|new| create(registry, new))).await?;
-    let service_range = objects::mark_service_range_ready(registry);
-    let service = create(registry, objects::kubernetes_service(registry, endpoint));
-    futures::future::try_join(service_range, service).await?;
-    Ok(())
+    // The service takes its address out of the range.
+    objects::mark_service_range_ready(registry).await?;
+    create(registry, objects::kubernetes_service(registry, endpoint)).await
 }
 
 /// An object that is to be there.

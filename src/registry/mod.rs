@@ -30,7 +30,7 @@ mod tests;
 
 pub(crate) use kinds::core::secret::encode_strings;
 pub(crate) use kinds::core::service::server_user;
-pub use kinds::core::service::{Cidr, PortRange, ServiceNetwork};
+pub use kinds::core::service::{Cidr, PortRange, ServiceNetwork, ServiceRepair};
 pub use master_leases::MasterLeases;
 pub use namespace_guard::{NamespaceGuard, StoredNamespaces};
 pub use options::{

@@ -47,7 +47,7 @@ use crate::authn::token_file::TokenFileError;
 use crate::bootstrap::{self, BootstrapError, Endpoint, KubernetesService};
 use crate::endpoints::{Endpoints, EndpointsConfig};
 use crate::filters::chain::{self, Chain};
-use crate::registry::{Registry, RegistryConfig};
+use crate::registry::{Registry, RegistryConfig, ServiceRepair};
 use crate::telemetry::Metrics;
 
 /// Files that the process keeps for other things than connections.
@@ -218,7 +218,7 @@ impl Running {
         let identity = identity::load(&config, url.clone()).await?;
         let lifecycle = Lifecycle::default();
         let metrics = Metrics::new(MetricRegistry::new())?;
-        let (chain, announced) =
+        let Built { chain, announced, repair } =
             build(&config, address.port(), &identity, storage, &lifecycle, &metrics).await?;
         let settings = Settings {
             tls: identity.tls,
@@ -232,6 +232,10 @@ impl Running {
         if let Some(service) = announced.clone() {
             let end = lifecycle.background.signal();
             lifecycle.tasks.spawn("announce", async move { end.unless_begun(service.run()).await });
+        }
+        if let Some(repair) = repair {
+            let end = lifecycle.background.signal();
+            lifecycle.tasks.spawn("service-repair", async move { end.unless_begun(repair.run()).await });
         }
         info!(%address, "Serving securely");
         Ok(Running {
@@ -257,6 +261,13 @@ impl Running {
     }
 }
 
+/// What a server is made of behind its listener.
+struct Built {
+    chain: Chain,
+    announced: Option<Arc<KubernetesService>>,
+    repair: Option<ServiceRepair>,
+}
+
 /// Sets up the cluster's first objects, and everything from the filters to the registry.
 async fn build(
     config: &Config,
@@ -265,7 +276,7 @@ async fn build(
     storage: &storage::Opened,
     lifecycle: &Lifecycle,
     metrics: &Metrics,
-) -> Result<(Chain, Option<Arc<KubernetesService>>), StartError> {
+) -> Result<Built, StartError> {
     let authorizer = config.authorization.authorizer();
     let registry = Arc::new(Registry::new(storage.storage.clone(), registry_config(config, storage)));
     let advertised = addresses::advertised(config);
@@ -284,6 +295,7 @@ async fn build(
     let ready: Vec<Arc<dyn Check>> =
         vec![answers("etcd-readiness"), Arc::new(NotEnding(lifecycle.ending.signal()))];
     let health = Health::new(always, ready, MetricRegistry::new())?;
+    let repair = ServiceRepair::new(&registry);
     let endpoints = Arc::new(Endpoints::new(
         registry,
         EndpointsConfig {
@@ -306,7 +318,8 @@ async fn build(
         end_watches: lifecycle.end_watches.signal(),
     };
     let routes = routes::Routes { health, metrics: metrics.clone(), endpoints };
-    Ok((chain::build(&parts, routes.into_service()), announced.map(Arc::new)))
+    let chain = chain::build(&parts, routes.into_service());
+    Ok(Built { chain, announced: announced.map(Arc::new), repair })
 }
 
 fn registry_config(config: &Config, storage: &storage::Opened) -> RegistryConfig {

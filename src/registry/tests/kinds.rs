@@ -179,7 +179,7 @@ async fn services_hold_an_address_from_birth_to_death() {
     .await;
     check(
         &service("b", r#"{"clusterIP":"10.9.0.1"}"#),
-        r#"Service "b" is invalid: spec.clusterIPs: Invalid value: ["10.9.0.1"]: failed to allocate IP 10.9.0.1: the provided IP (10.9.0.1) is not in the valid range. The range of valid IPs is 10.0.0.0/24"#,
+        r#"Service "b" is invalid: spec.clusterIPs: Invalid value: ["10.9.0.1"]: failed to allocate IP 10.9.0.1: the provided network does not match the current range"#,
     )
     .await;
     check(

@@ -60,7 +60,20 @@ impl Cluster {
             _directory: directory,
         };
         cluster.create("namespaces", "", r#"{"metadata":{"name":"ns"}}"#).await.expect("a namespace");
+        let cidrs = cluster.registry.config().services.cidrs.iter();
+        let cidrs: Vec<String> = cidrs.map(|cidr| format!("\"{cidr}\"")).collect();
+        cluster.add_service_range("kubernetes", &cidrs.join(",")).await;
         cluster
+    }
+
+    /// A ServiceCIDR that is ready.
+    pub(super) async fn add_service_range(&self, name: &str, cidrs: &str) {
+        let resource = "networking.k8s.io/servicecidrs";
+        let text = format!(r#"{{"metadata":{{"name":"{name}"}},"spec":{{"cidrs":[{cidrs}]}}}}"#);
+        self.create(resource, "", &text).await.expect("a service range");
+        let ready = r#"{"conditions":[{"type":"Ready","status":"True","lastTransitionTime":"2026-01-01T00:00:00Z","reason":"","message":""}]}"#;
+        let context = WriteContext { subresource: "status", ..self.context("") };
+        self.patch(resource, context, name, |o| set(o, &["status"], ready)).await.expect("its status");
     }
 
     /// Ends the store's work.

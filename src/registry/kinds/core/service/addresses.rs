@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Map, Status, Text, Value};
-use keelson_base::random;
+use keelson_base::{clock, random};
 
 use super::network::{Cidr, family};
+use crate::registry::Stored;
 use crate::registry::options::{DeleteOptions, ListOptions, NoAdmission, Warnings, WriteContext};
 use crate::registry::server_writes::{SERVER_MANAGER, note_server};
 use crate::registry::store::Store;
@@ -16,6 +17,13 @@ use crate::request::UserInfo;
 
 /// How many random addresses are tried before the used ones are listed.
 const RANDOM_ATTEMPTS: usize = 8;
+
+/// For how many seconds an address without its service is one that a request is about to use.
+const YOUNG: i64 = 30;
+
+const IP_FAMILY: &str = "ipaddress.kubernetes.io/ip-family";
+const MANAGED_BY: &str = "ipaddress.kubernetes.io/managed-by";
+const ALLOCATOR: &str = "ipallocator.k8s.io";
 
 /// The user that writes what services imply.
 pub(crate) fn server_user() -> UserInfo {
@@ -48,8 +56,9 @@ impl Addresses {
         Addresses { store }
     }
 
-    /// Takes this address for a service. One that the service has already, as a server died before it wrote
-    /// the service, or as another one is about to, is the service's still.
+    /// Takes this address for a service. One that was just taken for a service of its name, as a server died
+    /// before it wrote the service, or as another one is about to, is the service's still; later it is a leak,
+    /// which repair clears away.
     pub(super) async fn take(&self, address: IpAddr, namespace: &str, name: &str) -> Result<(), Refusal> {
         let (user, warnings) = (server_user(), Warnings::default());
         let context = context(&user, &warnings);
@@ -58,24 +67,43 @@ impl Addresses {
         match self.store.create(&context, object, &NoAdmission).await {
             Ok(_) => Ok(()),
             Err(status) if status.reason() == "AlreadyExists" => {
-                let parent = self.parent(address).await.map_err(Refusal::Failed)?;
-                let own = parent.is_some_and(|(space, service)| space == namespace && service == name);
-                if own { Ok(()) } else { Err(Refusal::Taken) }
+                let mut holder = self.holder(address).await.map_err(Refusal::Failed)?;
+                let own = holder.take_if(|h| {
+                    h.is_service(namespace, name) && h.age_seconds().is_some_and(|age| age < YOUNG)
+                });
+                if own.is_some() { Ok(()) } else { Err(Refusal::Taken) }
             }
             Err(status) => Err(Refusal::Failed(status)),
         }
     }
 
-    /// Namespace and name of the service that has an address.
-    async fn parent(&self, address: IpAddr) -> Result<Option<(String, String)>, Status> {
-        let stored = match self.store.get(None, &address.to_string()).await {
-            Ok(stored) => stored,
-            Err(status) if status.code() == 404 => return Ok(None),
-            Err(status) => return Err(status),
+    /// Who has an address; `None` where nobody has.
+    pub(super) async fn holder(&self, address: IpAddr) -> Result<Option<Holder>, Status> {
+        match self.store.get(None, &address.to_string()).await {
+            Ok(stored) => Holder::read(&self.store, &stored).map(Some),
+            Err(status) if status.code() == 404 => Ok(None),
+            Err(status) => Err(status),
+        }
+    }
+
+    /// Who has which address, of all that are taken.
+    pub(super) async fn holders(&self) -> Result<Vec<Holder>, Status> {
+        let listing = self.store.list(None, &ListOptions::default()).await?;
+        listing.items.iter().map(|item| Holder::read(&self.store, item)).collect()
+    }
+
+    /// Gives an address back, where its object is still the one that `holder` was read from.
+    pub(super) async fn clear(&self, holder: &Holder) -> Result<(), Status> {
+        let (user, warnings) = (server_user(), Warnings::default());
+        let options = DeleteOptions {
+            precondition_resource_version: Some(holder.object.resource_version().to_owned()),
+            ..DeleteOptions::default()
         };
-        let object = stored.decode(self.store.resource().type_id)?;
-        let text = |key| object.str_at(&["spec", "parentRef", key]).to_owned();
-        Ok((text("resource") == "services").then(|| (text("namespace"), text("name"))))
+        let name = holder.object.name();
+        match self.store.delete(&context(&user, &warnings), name, &options, &NoAdmission).await {
+            Err(status) if !matches!(status.code(), 404 | 409) => Err(status),
+            _ => Ok(()),
+        }
     }
 
     /// Takes a free address of a range for a service: of the upper part while that has some, as the lower one
@@ -130,6 +158,57 @@ impl Addresses {
     }
 }
 
+/// An address that is taken: its IPAddress object.
+#[derive(Clone, Debug)]
+pub(super) struct Holder {
+    pub(super) object: Object,
+}
+
+impl Holder {
+    fn read(store: &Store, stored: &Stored) -> Result<Self, Status> {
+        stored.decode(store.resource().type_id).map(|object| Holder { object })
+    }
+
+    /// The address; `None` where the object's name is none.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.object.name().parse().ok()
+    }
+
+    /// Whether it was taken for a service, whichever.
+    pub(super) fn is_of_services(&self) -> bool {
+        let text = |key| self.object.str_at(&["spec", "parentRef", key]);
+        text("group").is_empty() && text("resource") == "services"
+    }
+
+    /// Namespace and name of whom it was taken for.
+    pub(super) fn parent(&self) -> (&str, &str) {
+        let text = |key| self.object.str_at(&["spec", "parentRef", key]);
+        (text("namespace"), text("name"))
+    }
+
+    /// Whether it was taken for this service.
+    pub(super) fn is_service(&self, namespace: &str, name: &str) -> bool {
+        self.is_of_services() && self.parent() == (namespace, name)
+    }
+
+    /// Whether it was taken by a server for a service, as its labels say.
+    pub(super) fn is_ours(&self) -> bool {
+        self.object.label(MANAGED_BY) == Some(ALLOCATOR)
+    }
+
+    /// Whether its labels are those that it was made with.
+    pub(super) fn has_its_labels(&self) -> bool {
+        let family = self.address().map(family);
+        self.is_ours() && family.is_some() && self.object.label(IP_FAMILY) == family
+    }
+
+    /// Seconds since it was taken.
+    pub(super) fn age_seconds(&self) -> Option<i64> {
+        let since: clock::Timestamp = self.object.creation_timestamp()?.parse().ok()?;
+        Some(clock::now().as_second() - since.as_second())
+    }
+}
+
 fn context<'a>(user: &'a UserInfo, warnings: &'a Warnings) -> WriteContext<'a> {
     WriteContext {
         namespace: None,
@@ -151,10 +230,7 @@ fn ip_address(address: IpAddr, namespace: &str, name: &str) -> Object {
     let mut object = Object::default();
     object.set_type("networking.k8s.io/v1", "IPAddress");
     object.set_name(&address.to_string());
-    object.set_labels(map(&[
-        ("ipaddress.kubernetes.io/ip-family", family(address)),
-        ("ipaddress.kubernetes.io/managed-by", "ipallocator.k8s.io"),
-    ]));
+    object.set_labels(map(&[(IP_FAMILY, family(address)), (MANAGED_BY, ALLOCATOR)]));
     let mut spec = Map::new();
     spec.insert("parentRef", parent);
     object.members_mut().insert("spec", spec);

@@ -6,6 +6,8 @@
 mod addresses;
 mod network;
 mod ports;
+mod ranges;
+mod repair;
 mod spec;
 
 use std::collections::BTreeSet;
@@ -19,9 +21,11 @@ use keelson_apimachinery::{Status, Value};
 
 pub(crate) use addresses::server_user;
 pub use network::{Cidr, PortRange, ServiceNetwork};
+pub use repair::ServiceRepair;
 
 use self::addresses::{Addresses, Refusal};
 use self::ports::NodePorts;
+use self::ranges::{Known, Ranges};
 use self::spec::{
     Claims, assign_health_check_port, assign_node_ports, claims, drop_what_the_type_has_not, is_headless,
     needs_cluster_ip, normalize_cluster_ips, not_configured, patch_allocated, service_type, set_families,
@@ -35,6 +39,7 @@ use crate::registry::{Hooks, Registry, Store};
 pub(in crate::registry) struct Services {
     network: ServiceNetwork,
     addresses: Addresses,
+    ranges: Ranges,
     ports: NodePorts,
     services: Arc<Store>,
     endpoints: Arc<Store>,
@@ -46,6 +51,7 @@ impl Services {
         let network = registry.config().services.clone();
         Some(Services {
             addresses: Addresses::new(Arc::clone(registry.store("networking.k8s.io", "ipaddresses")?)),
+            ranges: Ranges::new(Arc::clone(registry.store("networking.k8s.io", "servicecidrs")?)),
             ports: NodePorts::new(registry.storage(), network.node_ports)?,
             services: Arc::clone(registry.store("", "services")?),
             endpoints: Arc::clone(registry.store("", "endpoints")?),
@@ -90,7 +96,7 @@ impl Services {
         let (namespace, name) = (service.namespace().to_owned(), service.name().to_owned());
         let mut addresses = strings(service, &["spec", "clusterIPs"]);
         for (i, family) in strings(service, &["spec", "ipFamilies"]).iter().enumerate() {
-            let cidr = self.network.of_family(family).ok_or_else(|| not_configured(service, i, family))?;
+            let own = self.network.of_family(family).ok_or_else(|| not_configured(service, i, family))?;
             match addresses.get(i).filter(|text| !text.is_empty()) {
                 Some(text) => {
                     let refused = |why: String| {
@@ -109,10 +115,8 @@ impl Services {
                     if held.addresses.contains(&address) {
                         continue;
                     }
-                    if !cidr.contains(address) {
-                        return Err(refused(format!(
-                            "the provided IP ({text}) is not in the valid range. The range of valid IPs is {cidr}"
-                        )));
+                    if !self.ranges_with(|known| known.offers(address)).await?.offers(address) {
+                        return Err(refused("the provided network does not match the current range".into()));
                     }
                     if dry_run {
                         continue;
@@ -126,15 +130,9 @@ impl Services {
                 None => {
                     let address = if dry_run {
                         // Which one it would be is not known before the others are.
-                        cidr.first()
+                        own.first()
                     } else {
-                        let any = self.addresses.take_any(cidr, &namespace, &name).await;
-                        let address = any.map_err(|refusal| match refusal {
-                            Refusal::Failed(status) => status,
-                            _ => Status::internal(format!(
-                                "failed to allocate a serviceIP for Service {name:?}: range is full"
-                            )),
-                        })?;
+                        let address = self.take_any(family, &namespace, &name).await?;
                         taken.addresses.insert(address);
                         address
                     };
@@ -149,6 +147,26 @@ impl Services {
         }
         spec.insert("clusterIPs", Value::Array(addresses.into_iter().map(Value::from).collect()));
         Ok(())
+    }
+
+    /// Takes a free address of any range of a family that is ready.
+    async fn take_any(&self, family: &str, namespace: &str, name: &str) -> Result<IpAddr, Status> {
+        let known = self.ranges_with(|known| known.of_family(family).next().is_some()).await?;
+        for cidr in known.of_family(family) {
+            match self.addresses.take_any(cidr, namespace, name).await {
+                Ok(address) => return Ok(address),
+                Err(Refusal::Failed(status)) => return Err(status),
+                Err(Refusal::Taken | Refusal::Full) => {}
+            }
+        }
+        let why = format!("failed to allocate a serviceIP for Service {name:?}: range is full");
+        Err(Status::internal(why))
+    }
+
+    /// The service ranges, read anew where those that a cache has lack what is `wanted`.
+    async fn ranges_with(&self, wanted: impl Fn(&Known) -> bool) -> Result<Arc<Known>, Status> {
+        let known = self.ranges.cached().await?;
+        if wanted(&known) { Ok(known) } else { self.ranges.current().await }
     }
 
     async fn take_ports(
@@ -241,6 +259,7 @@ impl Services {
         let services = Services {
             network: self.network.clone(),
             addresses: self.addresses.clone(),
+            ranges: self.ranges.clone(),
             ports: self.ports.clone(),
             services: Arc::clone(&self.services),
             endpoints: Arc::clone(&self.endpoints),

@@ -65,6 +65,21 @@ impl Taken {
         self.0.retain(|port| !ports.contains(port));
     }
 
+    /// Whether a port is taken.
+    pub(super) fn contains(&self, port: u16) -> bool {
+        self.0.contains(&port)
+    }
+
+    /// All ports that are taken, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u16> {
+        self.0.iter().copied()
+    }
+
+    /// Takes ports that were taken without being noted.
+    pub(super) fn add(&mut self, ports: &BTreeSet<u16>) {
+        self.0.extend(ports);
+    }
+
     /// As a bitmap, the first port of the range being its lowest bit: big-endian, without leading zeros.
     fn to_bitmap(&self, range: PortRange) -> Vec<u8> {
         let mut bytes = vec![0u8; range.size().div_ceil(8)];
