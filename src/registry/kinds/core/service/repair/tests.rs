@@ -120,11 +120,11 @@ async fn two_servers_give_no_address_twice_and_leak_none() {
         let server = if i.is_multiple_of(2) { cluster.store("services") } else { other };
         // Every tenth name is wanted twice: one of the two fails, and gives back what it took.
         let name = format!("s{}", if i % 10 == 9 { i - 1 } else { i });
-        let spec = if i % 4 == 0 { r#"{"type":"NodePort","ports":[{"port":80}]}"# } else { "{}" };
+        let spec = if i.is_multiple_of(4) { r#"{"type":"NodePort","ports":[{"port":80}]}"# } else { "{}" };
         let object = cluster.object("services", &service(&name, spec));
         let context = cluster.context("ns");
         let made = server.create(&context, object, &NoAdmission).await.is_ok();
-        if made && i % 7 == 0 {
+        if made && i.is_multiple_of(7) {
             server.delete(&context, &name, &DeleteOptions::default(), &NoAdmission).await.unwrap();
         }
     };
