@@ -2,9 +2,10 @@
 //!
 //! The modules follow the way of a request: [`server`] takes the connection, [`filters`] check the request
 //! (with the engines [`authn`] and [`authz`]) and leave their evidence in [`request`] types, [`endpoints`]
-//! negotiate, decode and run the verb, [`registry`] keeps the objects. [`options`] is the command line,
+//! negotiate, decode and run the verb, [`admission`] changes and refuses writes, [`registry`] keeps the objects. [`options`] is the command line,
 //! [`bootstrap`] what a fresh cluster holds, [`telemetry`] logs and metrics.
 
+pub mod admission;
 pub mod authn;
 pub mod authz;
 pub mod bootstrap;

@@ -48,6 +48,9 @@ async fn measure(store_name: &str, store: Store) {
     let idle = resident_mib(server.pid());
     let namespace = r#"{"metadata":{"name":"bench"}}"#;
     client.send("POST", "/api/v1/namespaces", JSON, JSON, namespace.into()).await;
+    // No controller runs that would make the account which pods need.
+    let account = r#"{"metadata":{"name":"default"}}"#;
+    client.send("POST", "/api/v1/namespaces/bench/serviceaccounts", JSON, JSON, account.into()).await;
 
     println!("\n## {store_name}");
     println!(

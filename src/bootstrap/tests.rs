@@ -33,7 +33,7 @@ impl Fresh {
 
 fn registry(embedded: &Arc<Embedded>, cidrs: &str) -> Arc<Registry> {
     let storage: Arc<dyn Storage> = embedded.clone();
-    let mut config = RegistryConfig::new(&storage);
+    let mut config = RegistryConfig::default();
     config.services.cidrs = ServiceNetwork::parse_cidrs(cidrs).expect("a service range");
     Arc::new(Registry::new(storage, config))
 }

@@ -33,7 +33,7 @@ pub(super) async fn serve(endpoints: &Endpoints, call: &Call<'_>, body: Body) ->
     Tracker::new(call).update(None, &mut object, false, &manager);
     let object = served.to_stored(object)?;
     let context = call.context(&parameters, &manager);
-    let stored = served.store()?.create(&context, object, &endpoints.admit(call)).await?;
+    let stored = served.store()?.create(&context, object, &endpoints.admit(call, &context)).await?;
     call.representation()?.answer(StatusCode::CREATED, Item::Stored(&stored), call.gzip())
 }
 

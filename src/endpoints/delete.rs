@@ -19,7 +19,7 @@ pub(super) async fn serve(endpoints: &Endpoints, call: &Call<'_>, body: Body) ->
     let manager = String::new();
     let context = call.context(&write, &manager);
     let store = call.served.store()?;
-    let deleted = store.delete(&context, &call.info.name, &options, &endpoints.admit(call)).await?;
+    let deleted = store.delete(&context, &call.info.name, &options, &endpoints.admit(call, &context)).await?;
     // Clients of the old option learn that deletion takes its time.
     let waits = !deleted.gone && options.orphan_dependents == Some(false);
     let code = if waits { StatusCode::ACCEPTED } else { StatusCode::OK };
@@ -51,7 +51,8 @@ pub(super) async fn serve_collection(
     let manager = String::new();
     let context = call.context(&write, &manager);
     let store = call.served.store()?;
-    let listing = store.delete_collection(&context, &list, &options, &endpoints.admit(call)).await?;
+    let listing =
+        store.delete_collection(&context, &list, &options, &endpoints.admit(call, &context)).await?;
     collection::answer(&call.representation()?, listing, call.gzip())
 }
 

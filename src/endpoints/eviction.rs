@@ -19,7 +19,9 @@ use super::delete::claimed_version;
 use super::respond::{self, Format};
 use super::served::Served;
 use super::{Endpoints, body, negotiation};
-use crate::registry::{Change, DeleteOptions, ListOptions, Store, WriteContext};
+use crate::registry::{
+    Admit, Change, DeleteOptions, ListOptions, NoAdmission, Operation, Store, WriteContext,
+};
 use crate::request::{Body, Response, WriteKind, WriteParameters};
 
 /// A budget that waits for more evictions than this to be seen by its controller allows no others.
@@ -48,17 +50,19 @@ pub(super) async fn serve(endpoints: &Endpoints, call: &Call<'_>, body: Body) ->
     let mut eviction =
         decode::decode(expected, media_type, &body, parameters.field_validation, call.warnings)?;
     call.settle_namespace(&mut eviction)?;
+    let manager = call.field_manager(&parameters);
+    // What is admitted is the eviction, not what it does to the pod and its budget.
+    let context = call.context(&parameters, &manager);
+    let admit = endpoints.admit(call, &context);
+    admit.mutate(Operation::Create, &mut eviction, None).await?;
     if eviction.name() != call.info.name.as_str() {
         return Err(Status::bad_request("name in URL does not match name in Eviction object"));
     }
     let (options, dry_run) = delete_options(&eviction, parameters.dry_run)?;
-    let parameters = WriteParameters { dry_run, ..parameters };
-    let manager = call.field_manager(&parameters);
+    admit.validate(Operation::Create, Some(&eviction), None).await?;
     let budgets = endpoints.stored("policy", "v1", "poddisruptionbudgets")?;
     let evicting = Evicting {
-        endpoints,
-        call,
-        context: WriteContext { subresource: "status", ..call.context(&parameters, &manager) },
+        context: WriteContext { subresource: "status", dry_run, ..context },
         pods: call.served.store()?,
         budgets,
         name: &call.info.name,
@@ -100,8 +104,6 @@ enum Verdict {
 }
 
 struct Evicting<'a> {
-    endpoints: &'a Endpoints,
-    call: &'a Call<'a>,
     context: WriteContext<'a>,
     pods: &'a Store,
     budgets: &'a Served,
@@ -184,7 +186,7 @@ impl Evicting<'_> {
         }
         let mut change = TakeDisruption { budget: budget.name().to_owned(), pod: self.name };
         let store = self.budgets.store()?;
-        store.update(&self.context, budget.name(), &mut change, &self.endpoints.admit(self.call)).await?;
+        store.update(&self.context, budget.name(), &mut change, &NoAdmission).await?;
         Ok(Verdict::Evict)
     }
 
@@ -194,16 +196,15 @@ impl Evicting<'_> {
         if let Some(pod) = as_is {
             options.precondition_resource_version = Some(pod.resource_version().to_owned());
         }
-        let admit = self.endpoints.admit(self.call);
         if !self.context.dry_run {
             let mut mark = MarkTarget { options: &options };
-            let (marked, _) = self.pods.update(&self.context, self.name, &mut mark, &admit).await?;
+            let (marked, _) = self.pods.update(&self.context, self.name, &mut mark, &NoAdmission).await?;
             if options.precondition_resource_version.is_some() {
                 options.precondition_resource_version = Some(marked.revision.to_string());
             }
         }
         let context = WriteContext { subresource: "", ..self.context };
-        self.pods.delete(&context, self.name, &options, &admit).await.map(|_| ())
+        self.pods.delete(&context, self.name, &options, &NoAdmission).await.map(|_| ())
     }
 }
 

@@ -11,6 +11,7 @@
 //!
 //! The room knows HTTP and media types, and nothing of storage keys, revisions' meaning or what a kind allows.
 
+mod admission;
 pub mod body;
 mod call;
 mod collection;
@@ -47,22 +48,22 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use keelson_apimachinery::Status;
-use keelson_apimachinery::meta::Object;
 use keelson_base::shutdown::Signal;
 use keelson_base::task::TaskGroup;
 
+use self::admission::Admission;
 use self::call::Call;
 use self::documents::Documents;
 use self::negotiation::Restrictions;
 use self::respond::Format;
 use self::route::{Action, Target};
 use self::served::Catalogue;
-use crate::authz::{Attributes, Authorizer, Decision, forbidden};
-use crate::registry::{Admit, NoAdmission, Operation, Registry, Warnings};
+use crate::admission::Chain;
+use crate::authz::Authorizer;
+use crate::registry::{Registry, Warnings, WriteContext};
 use crate::request::{Authenticated, Authorized, Body, Query, Request, RequestInfo, Response};
 use crate::telemetry::Metrics;
 
@@ -76,6 +77,8 @@ pub struct EndpointsConfig {
     pub shutdown: Signal,
     /// Holds the writes that run, so that the server's end can wait for those whose clients are gone.
     pub writes: TaskGroup,
+    /// What writes have to pass.
+    pub admission: Arc<Chain>,
     /// Judges what endpoints have to ask beyond the request itself: reviews, and updates that create.
     pub authorizer: Arc<dyn Authorizer>,
     /// Counts what watches send.
@@ -243,44 +246,9 @@ impl Endpoints {
         }
     }
 
-    /// Admission: none yet, but that an update or patch which creates needs the right to create.
-    fn admit<'a>(&'a self, call: &'a Call<'a>) -> Admission<'a> {
-        Admission { authorizer: &*self.config.authorizer, call, inner: NoAdmission }
-    }
-}
-
-/// What the registry asks before it writes.
-struct Admission<'a> {
-    authorizer: &'a dyn Authorizer,
-    call: &'a Call<'a>,
-    inner: NoAdmission,
-}
-
-#[async_trait]
-impl Admit for Admission<'_> {
-    async fn mutate(
-        &self,
-        operation: Operation,
-        object: &mut Object,
-        old: Option<&Object>,
-    ) -> Result<(), Status> {
-        self.inner.mutate(operation, object, old).await
-    }
-
-    async fn validate(
-        &self,
-        operation: Operation,
-        object: Option<&Object>,
-        old: Option<&Object>,
-    ) -> Result<(), Status> {
-        if operation == Operation::Create && matches!(self.call.info.verb.as_str(), "update" | "patch") {
-            let attributes = Attributes { verb: "create", ..Attributes::of(self.call.user, self.call.info) };
-            let verdict = self.authorizer.authorize(&attributes).await.map_err(Status::internal)?;
-            if verdict.decision != Decision::Allow {
-                return Err(forbidden(&attributes, &verdict.reason));
-            }
-        }
-        self.inner.validate(operation, object, old).await
+    /// The admission of a write.
+    fn admit<'a>(&'a self, call: &'a Call<'a>, context: &WriteContext<'a>) -> Admission<'a> {
+        Admission::new(self, call, context)
     }
 }
 

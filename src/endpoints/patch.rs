@@ -75,7 +75,7 @@ pub(super) async fn serve(
         PatchObject { call, patcher: &mut patcher, tracker: Tracker::new(call), manager: &manager };
     let store = served.store()?;
     let (stored, created) =
-        store.update(&context, &call.info.name, &mut change, &endpoints.admit(call)).await?;
+        store.update(&context, &call.info.name, &mut change, &endpoints.admit(call, &context)).await?;
     let code = if created { StatusCode::CREATED } else { StatusCode::OK };
     call.representation()?.answer(code, Item::Stored(&stored), call.gzip())
 }
@@ -92,7 +92,7 @@ async fn apply(endpoints: &Endpoints, call: &Call<'_>, body: Body) -> Result<Res
     let mut change = ApplyObject { call, tracker: Tracker::new(call), config };
     let store = call.served.store()?;
     let (stored, created) =
-        store.update(&context, &call.info.name, &mut change, &endpoints.admit(call)).await?;
+        store.update(&context, &call.info.name, &mut change, &endpoints.admit(call, &context)).await?;
     let code = if created { StatusCode::CREATED } else { StatusCode::OK };
     call.representation()?.answer(code, Item::Stored(&stored), call.gzip())
 }

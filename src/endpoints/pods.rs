@@ -11,7 +11,7 @@ use super::call::Call;
 use super::decode::{self, Expected};
 use super::respond::{self, Format};
 use super::{Endpoints, body, negotiation};
-use crate::registry::{Change, WriteContext};
+use crate::registry::{Admit, Change, NoAdmission, Operation, WriteContext};
 use crate::request::{Body, Response, WriteKind, WriteParameters};
 
 /// Binds the pod that the `Binding` in the body names to the node that it names.
@@ -25,18 +25,22 @@ pub(super) async fn bind(endpoints: &Endpoints, call: &Call<'_>, body: Body) -> 
     let mut binding =
         decode::decode(expected, media_type, &body, parameters.field_validation, call.warnings)?;
     settle_namespace(call, &mut binding)?;
+    let manager = call.field_manager(&parameters);
+    let namespace = Some(call.info.namespace.as_str()).filter(|n| !n.is_empty());
+    let context = WriteContext { namespace, subresource: "binding", ..call.context(&parameters, &manager) };
+    // What is admitted is the binding, not what it does to the pod.
+    let admit = endpoints.admit(call, &context);
+    admit.mutate(Operation::Create, &mut binding, None).await?;
     let by_path = &call.info.name;
     if !by_path.is_empty() && binding.name() != by_path {
         return Err(Status::bad_request("name in URL does not match name in Binding object"));
     }
     check_target(&binding)?;
+    admit.validate(Operation::Create, Some(&binding), None).await?;
 
     let pods = endpoints.stored("", "v1", "pods")?;
-    let manager = call.field_manager(&parameters);
-    let namespace = Some(call.info.namespace.as_str()).filter(|n| !n.is_empty());
-    let context = WriteContext { namespace, subresource: "binding", ..call.context(&parameters, &manager) };
     let mut change = Bind { binding: &binding };
-    pods.store()?.update(&context, binding.name(), &mut change, &endpoints.admit(call)).await?;
+    pods.store()?.update(&context, binding.name(), &mut change, &NoAdmission).await?;
     let format = Format { media_type: call.accepted.media_type, pretty: call.accepted.pretty };
     Ok(respond::success(StatusCode::CREATED, StatusCode::CREATED.as_u16(), None, format))
 }

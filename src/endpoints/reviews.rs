@@ -13,6 +13,7 @@ use super::decode::{self, Expected};
 use super::represent::Item;
 use super::{Endpoints, body, negotiation};
 use crate::authz::{Attributes, Decision};
+use crate::registry::{Admit, Operation};
 use crate::request::{Body, Response, UserInfo, WriteKind, WriteParameters};
 
 /// A kind of review.
@@ -61,6 +62,13 @@ pub(super) async fn serve(
     };
     let mut review = decode::decode(expected, media_type, &body, parameters.field_validation, call.warnings)?;
     call.settle_namespace(&mut review)?;
+    let manager = call.field_manager(&parameters);
+    let admit = endpoints.admit(call, &call.context(&parameters, &manager));
+    admit.mutate(Operation::Create, &mut review, None).await?;
+    if kind != Review::SelfSubject {
+        check_access(kind, &review)?;
+    }
+    admit.validate(Operation::Create, Some(&review), None).await?;
     let status = match kind {
         Review::SelfSubject => {
             let now = clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -70,7 +78,6 @@ pub(super) async fn serve(
             status
         }
         Review::SelfAccess | Review::Access | Review::LocalAccess => {
-            check_access(kind, &review)?;
             judge(endpoints, call, kind, &review).await?
         }
     };

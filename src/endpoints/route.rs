@@ -43,6 +43,11 @@ pub(super) struct Target<'a> {
     pub(super) action: Action,
 }
 
+/// The name of the object in the path; empty for collections.
+pub(super) fn name(info: &RequestInfo) -> &str {
+    info.parts.get(1).map_or("", Text::as_str)
+}
+
 /// Finds the target of a request; `None` where the path belongs to no API group that is served.
 ///
 /// # Errors

@@ -77,7 +77,8 @@ async fn write(
     // To the store it is an update of the object: the generation rises.
     let context = WriteContext { subresource: "", ..call.context(parameters, &manager) };
     let store = call.served.store()?;
-    let (stored, _) = store.update(&context, &call.info.name, change, &endpoints.admit(call)).await?;
+    let (stored, _) =
+        store.update(&context, &call.info.name, change, &endpoints.admit(call, &context)).await?;
     answer(call, StatusCode::OK, &stored)
 }
 

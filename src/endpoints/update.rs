@@ -37,7 +37,7 @@ pub(super) async fn serve(endpoints: &Endpoints, call: &Call<'_>, body: Body) ->
     let context = call.context(&parameters, &manager);
     let store = served.store()?;
     let (stored, created) =
-        store.update(&context, &call.info.name, &mut change, &endpoints.admit(call)).await?;
+        store.update(&context, &call.info.name, &mut change, &endpoints.admit(call, &context)).await?;
     let code = if created { StatusCode::CREATED } else { StatusCode::OK };
     call.representation()?.answer(code, Item::Stored(&stored), call.gzip())
 }

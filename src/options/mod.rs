@@ -7,6 +7,7 @@
 //! Every flag of kube-apiserver is known: those without an effect here yet are refused by their name
 //! ([`unsupported`]), never accepted and ignored.
 
+mod admission;
 mod authentication;
 mod authorization;
 mod etcd;
@@ -52,6 +53,8 @@ struct Flags {
     authentication: authentication::Authentication,
     #[command(flatten)]
     authorization: authorization::Authorization,
+    #[command(flatten)]
+    admission: admission::Admission,
     #[command(flatten)]
     features: features::Features,
     #[command(flatten)]
@@ -147,6 +150,7 @@ impl Flags {
             storage: self.etcd.read(errors),
             authentication: self.authentication.read(errors),
             authorization: self.authorization.read(errors),
+            admission: self.admission.read(errors),
             limits: generic.limits,
             services: features.services,
             event_ttl: features.event_ttl,

@@ -15,7 +15,6 @@ mod errors;
 mod keys;
 pub mod kinds;
 mod master_leases;
-mod namespace_guard;
 pub mod options;
 mod paging;
 mod selection;
@@ -32,7 +31,6 @@ pub(crate) use kinds::core::secret::encode_strings;
 pub(crate) use kinds::core::service::server_user;
 pub use kinds::core::service::{Cidr, PortRange, ServiceNetwork, ServiceRepair};
 pub use master_leases::MasterLeases;
-pub use namespace_guard::{NamespaceGuard, StoredNamespaces};
 pub use options::{
     Admit, Change, DeleteOptions, Deleted, ListOptions, Listing, NoAdmission, Operation, Warnings,
     WriteContext,

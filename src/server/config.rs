@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls::SupportedCipherSuite;
 
 use crate::registry::ServiceNetwork;
-use crate::{authn, authz, telemetry};
+use crate::{admission, authn, authz, telemetry};
 
 /// Everything that a server is built from. Its values were checked one by one and against each other; what
 /// only the machine knows (files, ports, other servers) was not.
@@ -23,6 +23,8 @@ pub struct Config {
     pub authentication: authn::Config,
     /// Who may do what.
     pub authorization: authz::Mode,
+    /// What writes have to pass.
+    pub admission: admission::Config,
     /// What one request, and all of them together, may take.
     pub limits: Limits,
     /// Where the addresses and node ports of services come from.

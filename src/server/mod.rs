@@ -13,6 +13,7 @@ mod identity;
 mod kubeconfig;
 mod lifecycle;
 mod listener;
+mod objects;
 mod reload;
 mod routes;
 mod storage;
@@ -41,8 +42,10 @@ use self::connection::Settings;
 use self::health::{Check, Health, NotEnding, Ping, StorageAnswers};
 use self::identity::Identity;
 use self::lifecycle::Lifecycle;
+use self::objects::Snapshots;
 pub use self::storage::StorageError;
 pub use self::tls::TlsError;
+use crate::admission;
 use crate::authn::token_file::TokenFileError;
 use crate::bootstrap::{self, BootstrapError, Endpoint, KubernetesService};
 use crate::endpoints::{Endpoints, EndpointsConfig};
@@ -92,6 +95,9 @@ pub enum StartError {
     /// Metrics were registered twice.
     #[error("metrics: {0}")]
     Metrics(#[from] MetricError),
+    /// Admission can't be set up.
+    #[error("admission: {0}")]
+    Admission(#[from] admission::ConfigError),
     /// The first objects can't be written.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
@@ -296,12 +302,23 @@ async fn build(
         vec![answers("etcd-readiness"), Arc::new(NotEnding(lifecycle.ending.signal()))];
     let health = Health::new(always, ready, MetricRegistry::new())?;
     let repair = ServiceRepair::new(&registry);
+    let admitted = admission::Dependencies {
+        objects: Arc::new(Snapshots::new(
+            registry.clone(),
+            lifecycle.tasks.clone(),
+            lifecycle.background.signal(),
+        )),
+        authorizer: authorizer.clone(),
+        metrics: metrics.registry().clone(),
+    };
+    let admission = Arc::new(admission::build(&config.admission, &admitted)?);
     let endpoints = Arc::new(Endpoints::new(
         registry,
         EndpointsConfig {
             min_request_timeout: config.limits.min_watch,
             shutdown: lifecycle.end_watches.signal(),
             writes: lifecycle.tasks.clone(),
+            admission,
             authorizer: authorizer.clone(),
             metrics: metrics.clone(),
             server_paths: routes::paths(&health),
@@ -327,7 +344,7 @@ fn registry_config(config: &Config, storage: &storage::Opened) -> RegistryConfig
         prefix: storage.prefix.clone(),
         services: config.services.clone(),
         event_ttl: config.event_ttl,
-        ..RegistryConfig::new(&storage.storage)
+        ..RegistryConfig::default()
     }
 }
 

@@ -34,6 +34,7 @@ fn config(directory: &Path) -> Config {
         data_dir: directory.to_owned(),
         storage: Storage::Embedded,
         authentication: authn::Config { client_ca_file: None, token_file: Some(tokens), anonymous: true },
+        admission: crate::admission::Config::default(),
         authorization: Mode::PrivilegedOnly,
         limits: Limits {
             request_timeout: Duration::from_secs(60),

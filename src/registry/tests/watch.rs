@@ -237,7 +237,7 @@ impl Storage for Scripted {
 async fn bookmarks_come_once_a_minute_to_those_who_want_them() {
     let (mut script, events) = futures::channel::mpsc::channel(8);
     let storage: Arc<dyn Storage> = Arc::new(Scripted(parking_lot::Mutex::new(Some(events))));
-    let registry = Registry::new(Arc::clone(&storage), RegistryConfig::new(&storage));
+    let registry = Registry::new(Arc::clone(&storage), RegistryConfig::default());
     let store = registry.store("", "configmaps").unwrap();
     let options = ListOptions { allow_watch_bookmarks: true, ..from("5") };
     let mut watch = store.watch(Some("ns"), &options).await.unwrap();
