@@ -1,5 +1,6 @@
 //! Bodies into objects: negotiation of what they are, strict field validation, and the texts of refusal.
 
+use keelson_api::defaults;
 use keelson_apimachinery::codec::{Decoded, StrictError, envelope, json, protobuf, yaml};
 use keelson_apimachinery::meta::{GroupVersion, Object};
 use keelson_apimachinery::{Map, Status, TypeId, Value};
@@ -21,7 +22,7 @@ pub(super) struct Expected<'a> {
     pub(super) go_type: &'a str,
 }
 
-/// The object in a body, with `apiVersion` and `kind`, canonical. A body may leave both out.
+/// The object in a body, with `apiVersion`, `kind` and defaults, canonical. A body may leave both out.
 ///
 /// # Errors
 /// 400 for what can't be read, is of another kind or version, or (under `Strict`) has fields that the kind
@@ -50,6 +51,7 @@ pub(super) fn decode(
         value => Object::try_from(value).map_err(|_| Status::bad_request("the body is no object"))?,
     };
     object.set_type(expected.api_version, expected.kind);
+    defaults::apply(expected.ty, &mut object);
     Ok(object)
 }
 

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use keelson_api::Resource;
+use keelson_api::{Resource, defaults};
 use keelson_apimachinery::codec::{Decoded, json, yaml};
 use keelson_apimachinery::managed_fields::{FieldManager, Filter, Set, Versions};
 use keelson_apimachinery::meta::{GroupVersion, Object};
@@ -78,6 +78,7 @@ impl<'a> Tracker<'a> {
             let mut object = Object::try_from(decoded.value)
                 .map_err(|_| Status::internal("the applied object is no object"))?;
             object.set_type(self.api_version, self.kind);
+            defaults::apply(self.ty, &mut object);
             Ok(object)
         };
         let versions = KindVersions(self.kind);

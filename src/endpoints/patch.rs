@@ -1,11 +1,12 @@
 //! `patch`: JSON patch, merge patch, strategic merge patch, server-side apply.
 //!
 //! A patch is made for the version that the client speaks: the current object goes to that version, the patch
-//! applies to its tree, and the result is decoded as a body would be, before it goes back to be stored.
+//! applies to its tree, and the result is decoded and defaulted as a body would be, before it goes back to be stored.
 
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use keelson_api::defaults;
 use keelson_apimachinery::codec::{Decoded, StrictError, json};
 use keelson_apimachinery::field::{FieldError, Path};
 use keelson_apimachinery::meta::Object;
@@ -174,7 +175,7 @@ pub(super) struct Patcher<'a> {
 }
 
 impl Patcher<'_> {
-    /// The object as the patch changes it, canonical. `current` makes the object that it applies to, with
+    /// The object as the patch changes it, with defaults, canonical. `current` makes the object that it applies to, with
     /// `apiVersion` and `kind`; again where a refusal is to show it.
     pub(super) fn apply(&mut self, current: &dyn Fn() -> Result<Object, Status>) -> Result<Object, Status> {
         let strict = self.validation != FieldValidation::Ignore;
@@ -201,6 +202,7 @@ impl Patcher<'_> {
         let mut object = Object::try_from(decoded.value)
             .map_err(|_| Status::internal("the patched object is no object"))?;
         object.set_type(self.api_version, self.kind);
+        defaults::apply(self.ty, &mut object);
         Ok(object)
     }
 

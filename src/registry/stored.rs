@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use keelson_api::{Resource, conversion};
+use keelson_api::{Resource, conversion, defaults};
 use keelson_apimachinery::codec::{self, envelope, scan};
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, TypeId};
@@ -24,8 +24,8 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// The protobuf message inside of the value; `None` where it is JSON, or of another version than
-    /// `resource` is: then there is no way round [`Stored::decode`].
+    /// The protobuf message inside of the value; `None` where it is JSON, of another version than `resource`
+    /// is, or without defaults that are never stored: then there is no way round [`Stored::decode`].
     ///
     /// # Errors
     /// 500 for bytes that are neither JSON nor an envelope.
@@ -35,15 +35,16 @@ impl Stored {
         }
         let envelope = envelope::open(&self.value).map_err(unreadable)?;
         let (group, version) = group_version(envelope.api_version);
-        Ok((group == resource.group && version == resource.version).then_some(envelope.raw))
+        let same = group == resource.group && version == resource.version;
+        Ok(Some(envelope.raw).filter(|raw| same && defaults::is_complete(resource.type_id, raw)))
     }
 
     fn is_json(&self) -> bool {
         self.value.first() == Some(&b'{')
     }
 
-    /// The tree of the object, whose type is `ty`, with `apiVersion`, `kind` and (where the revision is not
-    /// 0) `metadata.resourceVersion`.
+    /// The tree of the object, whose type is `ty`, with `apiVersion`, `kind`, defaults (a release that knew
+    /// fewer may have written it) and (where the revision is not 0) `metadata.resourceVersion`.
     ///
     /// # Errors
     /// 500 for bytes that are no such object.
@@ -62,6 +63,7 @@ impl Stored {
             object
         };
         object = converted(object, ty)?;
+        defaults::apply(ty, &mut object);
         if self.revision > 0 {
             object.set_resource_version(&self.revision.to_string());
         }

@@ -3,6 +3,7 @@
 //! Knows the kinds of Kubernetes 1.36 and nothing of requests or storage.
 
 pub mod conversion;
+pub mod defaults;
 pub mod facts;
 pub mod openapi;
 pub mod openapi_schema;

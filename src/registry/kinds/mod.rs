@@ -6,6 +6,7 @@ pub mod apps;
 pub mod batch;
 pub mod certificates;
 pub mod core;
+pub mod resource;
 
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ pub(super) fn all(registry: &Registry) -> Vec<(&'static str, &'static str, Arc<d
             "certificatesigningrequests",
             Arc::new(certificates::CertificateSigningRequests),
         ),
+        ("resource.k8s.io", "resourceslices", Arc::new(resource::resource_slice::ResourceSlices)),
     ];
     if let Some(services) = core::service::Services::new(registry) {
         all.push(("", "services", Arc::new(services)));

@@ -163,6 +163,35 @@ pub fn text_at<'a>(
     Ok(found)
 }
 
+/// Whether the member at a path of JSON names, without lists or maps on the way, is there and not empty. `false`
+/// for a path that leads nowhere, and for what is malformed before it.
+pub fn has(schema: &Schema, ty: TypeId, message: &[u8], json_path: &[&str]) -> bool {
+    let (mut ty, mut message) = (Some(ty), message);
+    for (i, name) in json_path.iter().enumerate() {
+        let Some((path, field)) = ty.and_then(|ty| schema.json_field(ty, name)) else { return false };
+        if path.len() != 1 {
+            return false;
+        }
+        let mut found = None;
+        let walked = for_each(message, name, field.number, |value| {
+            if let Field::Delimited(content) = value {
+                found = Some(content);
+            }
+            Ok(())
+        });
+        let (Ok(()), Some(content)) = (walked, found) else { return false };
+        if i + 1 == json_path.len() {
+            return !content.is_empty();
+        }
+        ty = match field.kind {
+            Kind::Struct(inner) => Some(inner),
+            _ => None,
+        };
+        message = content;
+    }
+    false
+}
+
 struct Path<'s> {
     schema: &'s Schema,
     whole: &'s [&'s str],

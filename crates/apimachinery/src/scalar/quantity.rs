@@ -112,6 +112,12 @@ impl Quantity {
         self.value.scaled(scale).map_or(limit, |(value, _)| value)
     }
 
+    /// The quantity rounded away from zero to thousandths; `None` where it has nothing finer.
+    pub fn rounded_to_milli(&self) -> Option<Self> {
+        let value = self.value.clone().rounded_away_from_zero(-3);
+        (value != self.value).then_some(Quantity { value, format: self.format, text: None })
+    }
+
     /// The sum, exact, in the format of `self` unless that is 0. `None` where the sum would have more than
     /// 4096 digits.
     pub fn checked_add(&self, other: &Self) -> Option<Self> {

@@ -19,6 +19,11 @@ impl Hooks for Jobs {
         if object.at(&["spec", "manualSelector"]).and_then(Value::as_bool) != Some(true) {
             select_by_uid(object);
         }
+        // Labels of the template are the default of the job's own, those just set among them.
+        let labels = object.at(&["spec", "template", "metadata", "labels"]).and_then(Value::as_object);
+        if let (None, Some(labels)) = (object.labels(), labels.cloned()) {
+            object.set_labels(labels);
+        }
     }
 
     fn deletion_warnings(&self, options: &DeleteOptions) -> Vec<String> {

@@ -27,9 +27,9 @@ use self::addresses::{Addresses, Refusal};
 use self::ports::NodePorts;
 use self::ranges::{Known, Ranges};
 use self::spec::{
-    Claims, assign_health_check_port, assign_node_ports, claims, drop_what_the_type_has_not, is_headless,
-    needs_cluster_ip, normalize_cluster_ips, not_configured, patch_allocated, service_type, set_families,
-    strings,
+    Claims, assign_health_check_port, assign_node_ports, claims, drop_internal_policy,
+    drop_what_the_type_has_not, is_headless, needs_cluster_ip, normalize_cluster_ips, not_configured,
+    patch_allocated, service_type, set_families, strings,
 };
 use crate::registry::options::{DeleteOptions, ListOptions, NoAdmission, Warnings, WriteContext};
 use crate::registry::strategy::{Hold, member};
@@ -296,6 +296,7 @@ impl Hooks for Services {
         service: &mut Object,
     ) -> Result<Option<Box<dyn Hold>>, Status> {
         normalize_cluster_ips(service, None);
+        drop_internal_policy(service);
         let taken = self.take(service, &Claims::default(), context.dry_run).await?;
         Ok(self.hold(service, taken, Claims::default()))
     }
@@ -314,6 +315,7 @@ impl Hooks for Services {
         let held = claims(old);
         let taken = self.take(service, &held, context.dry_run).await?;
         drop_what_the_type_has_not(service, old);
+        drop_internal_policy(service);
         let now = claims(service);
         let gone = Claims {
             addresses: held.addresses.difference(&now.addresses).copied().collect(),

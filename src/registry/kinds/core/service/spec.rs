@@ -290,6 +290,13 @@ pub(super) fn assign_health_check_port(
     Ok(())
 }
 
+/// Names outside of the cluster have no traffic inside of it: the default of other types is not for them.
+pub(super) fn drop_internal_policy(service: &mut Object) {
+    if service_type(service) == "ExternalName" {
+        member(service.members_mut(), "spec").remove("internalTrafficPolicy");
+    }
+}
+
 /// Takes from a service whose type changed what the new type has no use for, where the user left it alone.
 pub(super) fn drop_what_the_type_has_not(service: &mut Object, old: &Object) {
     let same = |service: &Object, key: &str| service.at(&["spec", key]) == old.at(&["spec", key]);
