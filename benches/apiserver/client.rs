@@ -1,14 +1,18 @@
 //! One HTTP/2 connection over TLS.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use base64::Engine;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use keelson_e2e::Server;
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
+use tokio::sync::Notify;
 
 /// A connection; clones share it.
 #[derive(Clone)]
@@ -42,17 +46,7 @@ impl Client {
         kind: &str,
         body: String,
     ) -> usize {
-        let request = http::Request::builder()
-            .method(method)
-            .uri(format!("https://{}{path}", self.authority))
-            .header("authorization", "Bearer admintoken")
-            .header("accept", accept)
-            .header("content-type", kind)
-            .body(Full::new(Bytes::from(body)))
-            .expect("a request");
-        let mut sender = self.sender.clone();
-        sender.ready().await.expect("the connection lives");
-        let response = sender.send_request(request).await.expect("an answer");
+        let response = self.answer(method, path, accept, kind, body).await;
         let status = response.status();
         let (mut body, mut size) = (response.into_body(), 0);
         let mut error = Vec::new();
@@ -65,6 +59,74 @@ impl Client {
         }
         assert!(status.is_success(), "{method} {path}: {status} {}", String::from_utf8_lossy(&error));
         size
+    }
+
+    /// A whole answer as text.
+    pub(crate) async fn text(&self, path: &str) -> String {
+        let response = self.answer("GET", path, "application/json", "application/json", String::new()).await;
+        let bytes = response.into_body().collect().await.expect("a whole answer").to_bytes();
+        String::from_utf8(bytes.to_vec()).expect("text")
+    }
+
+    /// Opens a watch in JSON, and counts its events for as long as it lives.
+    pub(crate) async fn watch(&self, path: &str, delivered: &Arc<Delivered>, wake_at: usize) {
+        let response = self.answer("GET", path, "application/json", "application/json", String::new()).await;
+        assert!(response.status().is_success(), "{path}: {}", response.status());
+        let (mut body, delivered) = (response.into_body(), delivered.clone());
+        tokio::spawn(async move {
+            while let Some(Ok(frame)) = body.frame().await {
+                let lines = frame.data_ref().map_or(0, |data| data.iter().filter(|b| **b == b'\n').count());
+                let before = delivered.events.fetch_add(lines, Ordering::AcqRel);
+                // Every so many events somebody wants to know.
+                if before / wake_at != (before + lines) / wake_at {
+                    delivered.changed.notify_waiters();
+                }
+            }
+        });
+    }
+
+    async fn answer(
+        &self,
+        method: &str,
+        path: &str,
+        accept: &str,
+        kind: &str,
+        body: String,
+    ) -> http::Response<Incoming> {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("https://{}{path}", self.authority))
+            .header("authorization", "Bearer admintoken")
+            .header("accept", accept)
+            .header("content-type", kind)
+            .body(Full::new(Bytes::from(body)))
+            .expect("a request");
+        let mut sender = self.sender.clone();
+        sender.ready().await.expect("the connection lives");
+        sender.send_request(request).await.expect("an answer")
+    }
+}
+
+/// What watchers got, all together.
+#[derive(Default)]
+pub(crate) struct Delivered {
+    events: AtomicUsize,
+    changed: Notify,
+}
+
+impl Delivered {
+    /// Waits until there are so many.
+    pub(crate) async fn reach(&self, events: usize) {
+        let reached = async {
+            loop {
+                let changed = self.changed.notified();
+                if self.events.load(Ordering::Acquire) >= events {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), reached).await.expect("events come within a minute");
     }
 }
 

@@ -2,13 +2,18 @@
 //! etcd, beside the design's targets. `make bench` runs it against the release build; benches/README.md
 //! says how to read it.
 //!
+//! Arguments choose what is measured: `embedded` or `etcd`, and `verbs`, `lists`, `fan-out`, `idle` or `selectors`;
+//! all of it where there are none.
+//!
 //! Client and server share the machine and speak HTTP/2 over TLS on loopback. All loops are bounded.
 #![allow(missing_docs, reason = "a program")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark runs by the real clock")]
 
 mod client;
+mod collections;
 mod pod;
 mod sample;
+mod watch;
 
 use std::time::{Duration, Instant};
 
@@ -27,22 +32,58 @@ fn main() {
     if std::env::args().any(|arg| arg == "--test") {
         return;
     }
+    let words: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let named = |words: &[String], name: &str| words.iter().any(|word| word == name);
+    let stores = ["embedded", "etcd"];
+    let sections = ["verbs", "lists", "fan-out", "idle", "selectors"];
+    if let Some(word) =
+        words.iter().find(|word| !stores.contains(&word.as_str()) && !sections.contains(&word.as_str()))
+    {
+        println!("{word} is not measured; what is: {stores:?} {sections:?}");
+        std::process::exit(2);
+    }
+    let wanted =
+        |names: &[&str], name: &str| named(&words, name) || !names.iter().any(|name| named(&words, name));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime");
-    runtime.block_on(measure("embedded", Store::Embedded));
-    match Etcd::start() {
-        Some(etcd) => runtime.block_on(measure("etcd", Store::Etcd(etcd))),
-        None => println!("etcd: not measured"),
+    for store_name in stores.into_iter().filter(|name| wanted(&stores, name)) {
+        for section in sections.into_iter().filter(|name| wanted(&sections, name)) {
+            let store = match store_name {
+                "embedded" => Store::Embedded,
+                _ => match Etcd::start() {
+                    Some(etcd) => Store::Etcd(etcd),
+                    None => {
+                        println!("etcd: not measured");
+                        continue;
+                    }
+                },
+            };
+            println!("\n## {store_name}: {section}");
+            runtime.block_on(async {
+                match section {
+                    "verbs" => verbs(store).await,
+                    "lists" => lists(store).await,
+                    "fan-out" => watch::fan_out(store).await,
+                    "idle" => watch::idle(store).await,
+                    _ => collections::selectors(store).await,
+                }
+            });
+        }
     }
 }
 
-async fn measure(store_name: &str, store: Store) {
+/// A server that knows the benchmark's token.
+fn start(store: Store) -> Server {
     let tokens = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(tokens.path(), "admintoken,admin,admin-uid,\"system:masters\"\n")
         .expect("it can be written");
-    let flag = format!("--token-auth-file={}", tokens.path().display());
+    Server::start_with(store, &[&format!("--token-auth-file={}", tokens.path().display())])
+}
+
+/// Single requests.
+async fn verbs(store: Store) {
     let started = Instant::now();
-    let server = Server::start_with(store, &[&flag]);
+    let server = start(store);
     let ready = started.elapsed();
     let client = Client::connect(&server).await;
     let idle = resident_mib(server.pid());
@@ -52,7 +93,6 @@ async fn measure(store_name: &str, store: Store) {
     let account = r#"{"metadata":{"name":"default"}}"#;
     client.send("POST", "/api/v1/namespaces/bench/serviceaccounts", JSON, JSON, account.into()).await;
 
-    println!("\n## {store_name}");
     println!(
         "first start to ready: {ready:.0?} (target for a start 200 ms); idle: {idle:.0} MiB (target 30)"
     );
@@ -71,8 +111,31 @@ async fn measure(store_name: &str, store: Store) {
         ("PATCH", format!("{pods}/pod-{:05}", i % PODS), "application/merge-patch+json", patch)
     })
     .await;
+    load(&client, &server, "apply to a pod", f64::NAN, 5_000, |i| {
+        let name = format!("pod-{:05}", i % PODS);
+        let path = format!("{pods}/{name}?fieldManager=bench&force=true");
+        ("PATCH", path, "application/apply-patch+yaml", pod::applied(&name, i))
+    })
+    .await;
+    println!("after that: {:.0} MiB (target 150)", resident_mib(server.pid()));
+    assert_eq!(server.stop(), 0, "the server ends cleanly");
+}
+
+/// Whole lists of 10,000 pods.
+async fn lists(store: Store) {
+    let server = start(store);
+    let client = Client::connect(&server).await;
+    let namespace = r#"{"metadata":{"name":"bench"}}"#;
+    client.send("POST", "/api/v1/namespaces", JSON, JSON, namespace.into()).await;
+    let pods = "/api/v1/namespaces/bench/pods";
+    Row::head();
+    load(&client, &server, "create a pod", 350.0, PODS, |i| {
+        ("POST", pods.to_owned(), JSON, pod::json(&format!("pod-{i:05}")))
+    })
+    .await;
     list(&client, &server, "LIST 10,000 pods, JSON", 100_000.0, JSON).await;
     list(&client, &server, "LIST 10,000 pods, protobuf", 75_000.0, PROTOBUF).await;
+    collections::under_writes(&client, &server, pods, PODS).await;
     println!("after the load with {PODS} pods: {:.0} MiB (target 150)", resident_mib(server.pid()));
     assert_eq!(server.stop(), 0, "the server ends cleanly");
 }

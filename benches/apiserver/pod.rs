@@ -20,3 +20,19 @@ pub(crate) fn json(name: &str) -> String {
         containers.join(",")
     )
 }
+
+/// A small one, for tests of selection: one of a hundred applications, on one of five hundred nodes.
+pub(crate) fn small_json(i: usize) -> String {
+    format!(
+        r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"pod-{i:05}","labels":{{"app":"app-{}"}}}},"spec":{{"nodeName":"node-{}","containers":[{{"name":"c","image":"registry.example/team/server:1.27.3"}}]}}}}"#,
+        i % 100,
+        i % 500
+    )
+}
+
+/// What a controller applies to a pod.
+pub(crate) fn applied(name: &str, round: usize) -> String {
+    format!(
+        r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"{name}","labels":{{"applied":"r{round}","tier":"front"}},"annotations":{{"example/applied-by":"bench"}}}},"spec":{{"containers":[{{"name":"server","image":"registry.example/team/server:1.27.3"}}]}}}}"#
+    )
+}

@@ -21,6 +21,18 @@ impl Cpu {
     }
 }
 
+/// Waits until the process has next to nothing to do, such as the end of many connections; half a minute at
+/// most.
+pub(crate) async fn settle(pid: u32) {
+    for _ in 0..60 {
+        let cpu = Cpu::of(pid);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if cpu.since(pid) < Duration::from_millis(10) {
+            return;
+        }
+    }
+}
+
 /// Resident memory in MiB.
 pub(crate) fn resident_mib(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
@@ -29,7 +41,7 @@ pub(crate) fn resident_mib(pid: u32) -> f64 {
     kib / 1024.0
 }
 
-/// A row of the table.
+/// A row of the table. A target that is no number is none.
 pub(crate) struct Row {
     name: String,
     target_us: f64,
@@ -62,16 +74,14 @@ impl Row {
 
     pub(crate) fn head() {
         println!(
-            "{:<28}{:>14}{:>14}{:>12}{:>12}{:>12}",
+            "{:<44}{:>14}{:>14}{:>12}{:>12}{:>12}",
             "work", "CPU/unit µs", "target µs", "per second", "p50", "p99"
         );
     }
 
     pub(crate) fn print(&self) {
+        let target = if self.target_us.is_nan() { "-".to_owned() } else { format!("{:.0}", self.target_us) };
         let (p50, p99) = (format!("{:.1?}", self.p50), format!("{:.1?}", self.p99));
-        println!(
-            "{:<28}{:>14.1}{:>14.0}{:>12.1}{p50:>12}{p99:>12}",
-            self.name, self.cpu_us, self.target_us, self.rate
-        );
+        println!("{:<44}{:>14.1}{target:>14}{:>12.1}{p50:>12}{p99:>12}", self.name, self.cpu_us, self.rate);
     }
 }
