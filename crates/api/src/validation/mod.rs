@@ -8,8 +8,19 @@
 //! Source: upstream's `pkg/apis/*/validation` and the strategies' `Validate`, `ValidateUpdate` and
 //! `WarningsOnCreate`; "Field validation" in the API concepts.
 
+mod apiregistration;
+mod apps;
+mod autoscaling;
+mod batch;
+mod coordination;
+mod discovery;
 pub mod metadata;
+mod networking;
 mod node;
+mod nodes;
+mod policy;
+mod rbac;
+mod scheduling;
 mod shared;
 
 use keelson_apimachinery::field::FieldError;
@@ -86,7 +97,19 @@ impl Rules {
 }
 
 /// The groups' rules.
-const GROUPS: &[&[Rules]] = &[];
+const GROUPS: &[&[Rules]] = &[
+    apiregistration::RULES,
+    apps::RULES,
+    autoscaling::RULES,
+    batch::RULES,
+    coordination::RULES,
+    discovery::RULES,
+    networking::RULES,
+    nodes::RULES,
+    policy::RULES,
+    rbac::RULES,
+    scheduling::RULES,
+];
 
 /// The rules of a resource; `None` where there are none but those of its metadata.
 pub fn rules(group: &str, plural: &str) -> Option<&'static Rules> {

@@ -3,7 +3,9 @@
 //!
 //! Source: apimachinery's `util/validation` and `api/validate/content`.
 
+pub mod cron;
 pub mod ip;
 pub mod names;
 pub mod numbers;
 pub mod ports;
+pub mod time_zones;
