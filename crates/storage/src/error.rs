@@ -1,7 +1,7 @@
 //! Why storage failed.
 
 /// Why storage failed. Exhaustive: the registry maps every case to a `Status`.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The key must exist and doesn't.
     #[error("key not found")]

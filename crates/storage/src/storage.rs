@@ -132,8 +132,17 @@ pub trait Storage: Send + Sync + 'static {
     /// ten seconds while nothing else does, and soon after [`Storage::request_progress`].
     async fn watch(&self, prefix: &str, after: u64) -> Result<Watch, Error>;
 
-    /// Asks that every open watch soon gets a progress event with a revision no less than the current one.
-    async fn request_progress(&self) -> Result<(), Error>;
+    /// Asks that the open watches of this very prefix soon get a progress event with a revision no less than
+    /// `revision`, which must have happened. Other watches are left alone. Where progress isn't supported this
+    /// does nothing.
+    async fn request_progress(&self, prefix: &str, revision: u64) -> Result<(), Error>;
+
+    /// Whether progress can be asked for, and never comes before the events that it covers. It may change while
+    /// the store is open.
+    fn supports_progress(&self) -> bool;
+
+    /// Whether reads are answered from this process's memory, exactly: nothing is gained by a cache of objects.
+    fn is_local(&self) -> bool;
 
     /// Forgets the history before `revision`: older reads and watches answer `Compacted`.
     async fn compact(&self, revision: u64) -> Result<(), Error>;

@@ -2,14 +2,17 @@
 //!
 //! `KEELSON_ETCD` names the etcd binary; without it these tests say so and pass.
 
+mod cached;
 mod server;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
+use futures::future::join_all;
 use keelson_base::clock;
 use keelson_base::task::TaskGroup;
 use keelson_storage::conformance::{self, Harness};
@@ -268,4 +271,73 @@ async fn throughput() {
     });
     let total: u64 = futures::future::join_all(writers).await.into_iter().sum();
     println!("32 writers of 4 KB: {} writes/s, {} us CPU a write", total / 5, (cpu() - spent) / total);
+}
+
+struct CachedHarness {
+    etcd: EtcdHarness,
+    cached: Mutex<Arc<cached::Cached>>,
+}
+
+#[async_trait]
+impl Harness for CachedHarness {
+    async fn store(&self) -> Arc<dyn Storage> {
+        self.cached.lock().await.clone()
+    }
+
+    async fn cut_connections(&self) {
+        self.etcd.cut_connections().await;
+    }
+
+    async fn restart(&self) -> Arc<dyn Storage> {
+        let store = self.etcd.restart().await;
+        let mut cached = self.cached.lock().await;
+        *cached = cached::Cached::new(store);
+        cached.clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cacher_over_etcd_conforms() {
+    let Some(server) = Server::start(Settings::default()).await else { return };
+    let proxy = Proxy::start(server.address()).await;
+    let store = Etcd::connect(Options::new([proxy.url()])).await.expect("connected");
+    assert!(store.supports_progress(), "of this version");
+    let cached = Mutex::new(cached::Cached::new(store.clone()));
+    let etcd = EtcdHarness { server: Mutex::new(server), proxy, store: Mutex::new(store) };
+    conformance::run(&CachedHarness { etcd, cached }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batched_reads_see_what_was_acknowledged_before_them() {
+    const KEYS: usize = 5;
+    let Some(server) = Server::start(Settings::default()).await else { return };
+    let store = Etcd::connect(Options::new([server.url()])).await.expect("connected");
+    let acknowledged: Vec<AtomicU64> = (0..KEYS).map(|_| AtomicU64::new(0)).collect();
+    let writers = (0..KEYS).map(|key| {
+        let (store, acknowledged) = (&store, &acknowledged[key]);
+        async move {
+            let name = format!("k{key}");
+            let mut revision = store.create(&name, bytes(10), None).await.expect("created");
+            for _ in 0..100 {
+                acknowledged.store(revision, Ordering::SeqCst);
+                revision = store.update(&name, revision, bytes(10), None).await.expect("updated");
+            }
+        }
+    });
+    let readers = (0..200).map(|reader: usize| {
+        let (store, acknowledged) = (&store, &acknowledged);
+        async move {
+            for round in 0..10 {
+                let key = (reader + round) % (KEYS + 1);
+                let before = acknowledged.get(key).map_or(0, |known| known.load(Ordering::SeqCst));
+                let found = store.get(&format!("k{key}")).await.expect("read");
+                assert!(found.as_ref().is_some_and(|state| *state.key == format!("k{key}")) || before == 0);
+                assert!(found.map_or(0, |state| state.revision) >= before, "a read of k{key}");
+                let before = acknowledged.iter().map(|known| known.load(Ordering::SeqCst)).max();
+                assert!(store.current_revision().await.expect("a revision") >= before.unwrap_or(0));
+            }
+        }
+    });
+    let all = async { tokio::join!(join_all(writers), join_all(readers)) };
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("in time");
 }

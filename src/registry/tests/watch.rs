@@ -214,8 +214,16 @@ impl Storage for Scripted {
         self.0.lock().take().map(StreamExt::boxed).map_or_else(away, Ok)
     }
 
-    async fn request_progress(&self) -> Result<(), Error> {
+    async fn request_progress(&self, _: &str, _: u64) -> Result<(), Error> {
         away()
+    }
+
+    fn supports_progress(&self) -> bool {
+        true
+    }
+
+    fn is_local(&self) -> bool {
+        false
     }
 
     async fn compact(&self, _: u64) -> Result<(), Error> {

@@ -22,12 +22,38 @@ pub struct CacheEvent {
     pub before: Option<KeyValue>,
     /// The bytes that were made of it.
     pub encodings: Encodings,
+    /// The index's values of the states after and before it, where there is an index.
+    pub(super) values: Values,
+}
+
+/// What the index says of the states after and before an event.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Values {
+    pub(super) now: Option<Arc<str>>,
+    pub(super) before: Option<Arc<str>>,
+}
+
+impl Values {
+    /// The values, each once.
+    pub(super) fn each(&self) -> impl Iterator<Item = &Arc<str>> {
+        let before = self.before.as_ref().filter(|before| Some(*before) != self.now.as_ref());
+        self.now.iter().chain(before)
+    }
 }
 
 impl CacheEvent {
-    /// A change without encodings.
+    /// A change without encodings, of a resource without an index.
     pub fn new(revision: u64, now: Option<KeyValue>, before: Option<KeyValue>) -> Self {
-        Self { revision, now, before, encodings: Encodings::default() }
+        Self::indexed(revision, now, before, Values::default())
+    }
+
+    pub(super) fn indexed(
+        revision: u64,
+        now: Option<KeyValue>,
+        before: Option<KeyValue>,
+        values: Values,
+    ) -> Self {
+        Self { revision, now, before, encodings: Encodings::default(), values }
     }
 
     /// The key that changed; `None` for an event that says nothing, which the cacher doesn't make.
@@ -35,10 +61,15 @@ impl CacheEvent {
         self.now.as_ref().or(self.before.as_ref()).map(|state| &state.key)
     }
 
-    /// Bytes of its values.
+    /// What keeping the event costs, in bytes: itself and the state before. The state after is the current one,
+    /// or that before a later event.
     pub(super) fn weight(&self) -> usize {
-        let bytes = |state: &Option<KeyValue>| state.as_ref().map_or(0, |state| state.value.len());
-        bytes(&self.now) + bytes(&self.before)
+        size_of::<Self>() + self.before.as_ref().map_or(0, |state| state.value.len())
+    }
+
+    /// Bytes of its larger value: what an encoding of it takes, about.
+    pub(super) fn encoding_weight(&self) -> usize {
+        self.now.as_ref().or(self.before.as_ref()).map_or(0, |state| state.value.len())
     }
 }
 

@@ -51,8 +51,10 @@ pub(super) enum Command {
         watcher: Watcher,
         reply: oneshot::Sender<u64>,
     },
-    /// Tell all watches how far they are.
-    Progress,
+    /// Tell the watches of this prefix how far they are.
+    Progress {
+        prefix: Arc<str>,
+    },
     Compact {
         revision: u64,
         reply: oneshot::Sender<Result<(), Error>>,
@@ -155,10 +157,18 @@ impl Inbox {
         if self.is_closed() {
             return Err(closed());
         }
-        // Who asks for progress does not wait, so that alone could fill the queue; one asking is enough.
-        if !(matches!(command, Command::Progress) && matches!(queue.last(), Some(Command::Progress))) {
-            queue.push(command);
+        // Who asks for progress does not wait, so that alone could fill the queue; one asking is enough, and
+        // what is behind it is only earlier.
+        if let Command::Progress { prefix } = &command
+            && queue
+                .iter()
+                .rev()
+                .take(256)
+                .any(|other| matches!(other, Command::Progress { prefix: asked } if asked == prefix))
+        {
+            return Ok(());
         }
+        queue.push(command);
         self.arrived.notify_one();
         Ok(())
     }
@@ -291,13 +301,7 @@ impl Committer {
                     self.watchers.push(watcher);
                 }
             }
-            Command::Progress => {
-                let revision = self.shared.snapshot.load().revision;
-                self.watchers.retain(|watcher| !watcher.feed.is_abandoned());
-                for watcher in self.watchers.iter().filter(|watcher| watcher.after <= revision) {
-                    watcher.feed.repeat_progress(revision);
-                }
-            }
+            Command::Progress { prefix } => self.tell_progress(|watcher| watcher.prefix == prefix),
             Command::Compact { revision, reply } => {
                 let _ = reply.send(self.compact(revision));
             }
@@ -308,7 +312,15 @@ impl Committer {
         let now = clock::monotonic();
         if now >= self.next_progress {
             self.next_progress = now + PROGRESS_INTERVAL;
-            self.handle(Command::Progress);
+            self.tell_progress(|_| true);
+        }
+    }
+
+    fn tell_progress(&mut self, wants: impl Fn(&Watcher) -> bool) {
+        let revision = self.shared.snapshot.load().revision;
+        self.watchers.retain(|watcher| !watcher.feed.is_abandoned());
+        for watcher in self.watchers.iter().filter(|watcher| watcher.after <= revision && wants(watcher)) {
+            watcher.feed.repeat_progress(revision);
         }
     }
 

@@ -205,8 +205,17 @@ impl Storage for Embedded {
         Ok(watch::stream(Arc::clone(&self.shared), prefix.to_owned(), after).boxed())
     }
 
-    async fn request_progress(&self) -> Result<(), Error> {
-        self.shared.inbox.send(Command::Progress)
+    async fn request_progress(&self, prefix: &str, _: u64) -> Result<(), Error> {
+        // The published state is never behind what was acknowledged.
+        self.shared.inbox.send(Command::Progress { prefix: prefix.into() })
+    }
+
+    fn supports_progress(&self) -> bool {
+        true
+    }
+
+    fn is_local(&self) -> bool {
+        true
     }
 
     async fn compact(&self, revision: u64) -> Result<(), Error> {

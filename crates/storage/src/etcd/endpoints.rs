@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -24,6 +24,7 @@ use parking_lot::Mutex;
 use crate::Error;
 use crate::etcd::failure::{describe, is_transient, is_unsent, map};
 use crate::etcd::options::{ConnectError, Options, TlsFiles};
+use crate::etcd::version::Version;
 
 /// How long an endpoint that failed is passed over while another one has not.
 const PASS_OVER: Duration = Duration::from_secs(2);
@@ -60,6 +61,8 @@ struct Endpoint {
     clients: ArcSwap<Clients>,
     /// Until when it is passed over.
     failed: Mutex<Option<Instant>>,
+    /// What its last answer about itself said.
+    version: Mutex<Option<Version>>,
 }
 
 /// The PEM texts of the TLS files.
@@ -75,6 +78,7 @@ pub(super) struct Endpoints {
     endpoints: Vec<Endpoint>,
     turn: AtomicUsize,
     tls: Mutex<TlsState>,
+    progress: AtomicBool,
 }
 
 struct TlsState {
@@ -96,10 +100,11 @@ impl Endpoints {
                 url: url.clone(),
                 clients: ArcSwap::from_pointee(clients),
                 failed: Mutex::new(None),
+                version: Mutex::new(None),
             });
         }
         let tls = Mutex::new(TlsState { current: tls, checked: clock::monotonic() });
-        Ok(Self { options, endpoints, turn: AtomicUsize::new(0), tls })
+        Ok(Self { options, endpoints, turn: AtomicUsize::new(0), tls, progress: AtomicBool::new(false) })
     }
 
     /// Waits until some endpoint answers a read.
@@ -134,6 +139,31 @@ impl Endpoints {
             let _ = write!(text, "{separator}{}: {reason}", endpoint.url);
         }
         Err(ConnectError::Unreachable { seconds: limit, reasons: text })
+    }
+
+    /// Asks every endpoint which version it is, and returns whether each has said so by now. Those that can't be
+    /// reached count as they did when they last could.
+    pub(super) async fn learn_versions(&self) -> bool {
+        let limit = (self.options.connect_timeout / 4).max(Duration::from_millis(100));
+        futures::future::join_all(self.endpoints.iter().map(async |endpoint| {
+            let mut maintenance = endpoint.clients.load().maintenance.clone();
+            if let Ok(Ok(status)) = tokio::time::timeout(limit, maintenance.status()).await {
+                *endpoint.version.lock() = Some(Version::parse(status.version()));
+            }
+        }))
+        .await;
+        let known: Vec<Option<Version>> = self.endpoints.iter().map(|e| *e.version.lock()).collect();
+        let lowest = known.iter().flatten().min();
+        let supported = lowest.is_some_and(|version| version.answers_progress_in_order());
+        if self.progress.swap(supported, Ordering::Relaxed) != supported {
+            tracing::info!(supported, "whether etcd's watches can be asked for progress");
+        }
+        known.iter().all(Option::is_some)
+    }
+
+    /// Whether every member that was ever reached answers requests for progress in order with events.
+    pub(super) fn supports_progress(&self) -> bool {
+        self.progress.load(Ordering::Relaxed)
     }
 
     /// Sends a request to the endpoint whose turn it is, and again where it may be, for the request timeout at

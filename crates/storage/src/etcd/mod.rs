@@ -4,17 +4,21 @@
 //! transaction that compares the key's `mod_revision` and, where that failed, reads the key, so that a
 //! conflict needs no second request.
 //!
+//! - `batches`: reads that go together
+//! - `version`: what the members can do
 //! - `endpoints`: connections, TLS, failover and what may be sent again
 //! - `failure`: what etcd's errors mean
 //! - `watch`: streams that survive broken connections
 //! - `leases`: times to live, many keys to a lease
 //! - `compaction`: one of several servers compacts
 
+mod batches;
 mod compaction;
 mod endpoints;
 mod failure;
 mod leases;
 mod options;
+mod version;
 mod watch;
 
 use std::sync::Arc;
@@ -24,15 +28,21 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use etcd_client::proto::{PbKeyValue, PbResponseHeader, PbTxnOpResponse, PbTxnResponse};
 use etcd_client::{Compare, CompareOp, GetOptions, PutOptions, Txn, TxnOp};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use keelson_base::shutdown::Shutdown;
 use keelson_base::task::{TaskGroup, Unfinished};
 
+use self::batches::Batches;
 use self::endpoints::{Endpoints, Repeat};
 use self::leases::Leases;
 pub use self::options::{ConnectError, Options, TlsFiles};
 use self::watch::Wanted;
 use crate::{Error, KeyValue, ListRange, Page, Storage, Watch};
+
+/// Single keys that are read in one transaction, at most; etcd takes 128 operations by default.
+const BATCH_READS: usize = 64;
+/// Reads of single keys that are on their way at a time, before others wait for them.
+const PARALLEL_READS: usize = 4;
 
 /// A store over etcd.
 pub struct Etcd {
@@ -41,6 +51,9 @@ pub struct Etcd {
     prefix: Arc<str>,
     leases: Leases,
     wanted: Wanted,
+    /// Reads of single keys, named in full.
+    gets: Batches<Vec<u8>, Option<KeyValue>>,
+    revisions: Batches<(), u64>,
     tasks: TaskGroup,
     shutdown: Shutdown,
 }
@@ -56,13 +69,20 @@ impl Etcd {
         let leases = Leases::new(options.lease_reuse, options.lease_max_keys);
         let endpoints = Endpoints::new(options).await?;
         endpoints.wait_for_one(&format!("{prefix}health")).await?;
+        endpoints.learn_versions().await;
+        let (endpoints, prefix) = (Arc::new(endpoints), Arc::<str>::from(prefix));
+        let (tasks, shutdown) = (TaskGroup::new(), Shutdown::new());
+        let (asked, end) = (Arc::clone(&endpoints), shutdown.signal());
+        tasks.spawn("etcd-versions", async move { end.unless_begun(version::follow(&asked)).await });
         Ok(Arc::new(Self {
-            endpoints: Arc::new(endpoints),
-            prefix: prefix.into(),
+            gets: batched_gets(tasks.clone(), Arc::clone(&endpoints), Arc::clone(&prefix)),
+            revisions: batched_revisions(tasks.clone(), Arc::clone(&endpoints), Arc::clone(&prefix)),
+            endpoints,
+            prefix,
             leases,
-            wanted: Wanted::new(),
-            tasks: TaskGroup::new(),
-            shutdown: Shutdown::new(),
+            wanted: Wanted::default(),
+            tasks,
+            shutdown,
         }))
     }
 
@@ -89,12 +109,7 @@ impl Etcd {
     }
 
     async fn range(&self, key: Vec<u8>, options: GetOptions) -> Result<etcd_client::GetResponse, Error> {
-        self.endpoints
-            .call(Repeat::Always, |mut clients| {
-                let (key, options) = (key.clone(), options.clone());
-                async move { clients.kv.get(key, Some(options)).await }
-            })
-            .await
+        range(&self.endpoints, key, options).await
     }
 
     /// A put under a condition, with the lease that `ttl` needs. A lease that ended before the put came is
@@ -164,8 +179,7 @@ impl Drop for Etcd {
 #[async_trait]
 impl Storage for Etcd {
     async fn get(&self, key: &str) -> Result<Option<KeyValue>, Error> {
-        let response = self.range(self.full(key), GetOptions::new()).await?;
-        response.0.kvs.into_iter().next().map(|kv| key_value(&self.prefix, kv)).transpose()
+        self.gets.read(self.full(key)).await
     }
 
     async fn list(&self, range: &ListRange) -> Result<Page, Error> {
@@ -230,8 +244,7 @@ impl Storage for Etcd {
     }
 
     async fn current_revision(&self) -> Result<u64, Error> {
-        let response = self.range(self.full(""), GetOptions::new().with_count_only()).await?;
-        revision_of(response.0.header)
+        self.revisions.read(()).await
     }
 
     async fn watch(&self, prefix: &str, after: u64) -> Result<Watch, Error> {
@@ -240,7 +253,7 @@ impl Storage for Etcd {
             Arc::clone(&self.prefix),
             self.full(prefix),
             after,
-            self.wanted.listen(),
+            self.wanted.listen(prefix),
         );
         let shutdown = self.shutdown.signal();
         self.tasks.spawn("etcd-watch", async move {
@@ -249,10 +262,17 @@ impl Storage for Etcd {
         Ok(reader.boxed())
     }
 
-    async fn request_progress(&self) -> Result<(), Error> {
-        let revision = self.current_revision().await?;
-        self.wanted.ask(revision);
+    async fn request_progress(&self, prefix: &str, revision: u64) -> Result<(), Error> {
+        self.wanted.ask(prefix, revision);
         Ok(())
+    }
+
+    fn supports_progress(&self) -> bool {
+        self.endpoints.supports_progress()
+    }
+
+    fn is_local(&self) -> bool {
+        false
     }
 
     async fn compact(&self, revision: u64) -> Result<(), Error> {
@@ -280,6 +300,74 @@ impl Storage for Etcd {
             .await?;
         Ok(u64::try_from(status.db_size()).unwrap_or(0))
     }
+}
+
+async fn range(
+    endpoints: &Endpoints,
+    key: Vec<u8>,
+    options: GetOptions,
+) -> Result<etcd_client::GetResponse, Error> {
+    endpoints
+        .call(Repeat::Always, |mut clients| {
+            let (key, options) = (key.clone(), options.clone());
+            async move { clients.kv.get(key, Some(options)).await }
+        })
+        .await
+}
+
+/// Reads of single keys: a lone one as a plain range, several as one transaction that only reads.
+fn batched_gets(
+    tasks: TaskGroup,
+    endpoints: Arc<Endpoints>,
+    prefix: Arc<str>,
+) -> Batches<Vec<u8>, Option<KeyValue>> {
+    Batches::new(tasks, PARALLEL_READS, BATCH_READS, move |mut keys: Vec<Vec<u8>>| {
+        let (endpoints, prefix) = (Arc::clone(&endpoints), Arc::clone(&prefix));
+        async move {
+            let found =
+                |kvs: Vec<PbKeyValue>| kvs.into_iter().next().map(|kv| key_value(&prefix, kv)).transpose();
+            if keys.len() == 1 {
+                let key = keys.pop().unwrap_or_default();
+                let response = range(&endpoints, key, GetOptions::new()).await?;
+                return Ok(vec![found(response.0.kvs)?]);
+            }
+            let count = keys.len();
+            let reads: Vec<TxnOp> = keys.into_iter().map(|key| TxnOp::get(key, None)).collect();
+            let transaction = Txn::new().and_then(reads);
+            let response = endpoints
+                .call(Repeat::Always, |mut clients| {
+                    let transaction = transaction.clone();
+                    async move { clients.kv.txn(transaction).await.map(|response| response.0) }
+                })
+                .await?;
+            let answers: Vec<_> = response
+                .responses
+                .into_iter()
+                .filter_map(|response| match response.response {
+                    Some(PbTxnOpResponse::ResponseRange(range)) => Some(found(range.kvs)),
+                    _ => None,
+                })
+                .collect::<Result<_, _>>()?;
+            if answers.len() != count {
+                return Err(Error::Corrupt("etcd did not answer all reads of a transaction".to_owned()));
+            }
+            Ok(answers)
+        }
+        .boxed()
+    })
+}
+
+fn batched_revisions(tasks: TaskGroup, endpoints: Arc<Endpoints>, prefix: Arc<str>) -> Batches<(), u64> {
+    Batches::new(tasks, 1, usize::MAX, move |asked: Vec<()>| {
+        let (endpoints, key) = (Arc::clone(&endpoints), prefix.as_bytes().to_vec());
+        async move {
+            // A key that is never there: nothing is counted or sent but the revision.
+            let response = range(&endpoints, key, GetOptions::new().with_count_only()).await?;
+            let revision = revision_of(response.0.header)?;
+            Ok(vec![revision; asked.len()])
+        }
+        .boxed()
+    })
 }
 
 /// The end of the range of keys that start with `prefix`, as etcd takes it: the prefix with its last byte that

@@ -4,12 +4,15 @@
 //! fragments of one; so events are passed on revision by revision, and a broken stream goes on after the last
 //! whole one.
 
+use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::proto::{PbEvent, PbWatchResponse};
 use etcd_client::{WatchOptions, WatchRequestSender, WatchResponseStream};
 use keelson_base::{clock, random};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::delivery::{DEFAULT_BOUNDS, Feed, Reader, queue};
@@ -28,9 +31,10 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 /// The kind of event that is a deletion.
 const DELETE: i32 = 1;
 
-/// The revision that somebody wants every watch to reach.
+/// The revisions that somebody wants watches to reach, by their prefixes.
+#[derive(Default)]
 pub(super) struct Wanted {
-    sender: watch::Sender<Ask>,
+    senders: Mutex<HashMap<String, watch::Sender<Ask>>>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -41,18 +45,21 @@ struct Ask {
 }
 
 impl Wanted {
-    pub(super) fn new() -> Self {
-        Self { sender: watch::Sender::new(Ask::default()) }
+    /// Tells the watches of this prefix.
+    pub(super) fn ask(&self, prefix: &str, revision: u64) {
+        if let Some(sender) = self.senders.lock().get(prefix) {
+            sender.send_modify(|ask| {
+                *ask = Ask { revision: ask.revision.max(revision), number: ask.number.wrapping_add(1) };
+            });
+        }
     }
 
-    pub(super) fn ask(&self, revision: u64) {
-        self.sender.send_modify(|ask| {
-            *ask = Ask { revision: ask.revision.max(revision), number: ask.number.wrapping_add(1) };
-        });
-    }
-
-    pub(super) fn listen(&self) -> Listener {
-        Listener(self.sender.subscribe())
+    pub(super) fn listen(&self, prefix: &str) -> Listener {
+        let mut senders = self.senders.lock();
+        // Prefixes that nobody watches any more go when somebody comes.
+        senders.retain(|_, sender| sender.receiver_count() > 0);
+        let sender = senders.entry(prefix.to_owned()).or_insert_with(|| watch::Sender::new(Ask::default()));
+        Listener(sender.subscribe())
     }
 }
 
@@ -81,6 +88,10 @@ pub(super) struct Pump {
     partial: Vec<Event>,
     /// The revision that somebody waits for.
     wanted: Option<u64>,
+    /// Whether etcd owes an answer about progress, and whether somebody asked since: that answer may come too
+    /// early for them.
+    asked: bool,
+    asked_since: bool,
 }
 
 pub(super) fn pump(
@@ -91,8 +102,23 @@ pub(super) fn pump(
     asks: Listener,
 ) -> (Pump, Reader) {
     let (feed, reader) = queue(DEFAULT_BOUNDS, after);
-    let (partial, wanted) = (Vec::new(), None);
-    (Pump { endpoints, prefix, range, feed, asks, position: after, partial, wanted }, reader)
+    let pump = Pump {
+        endpoints,
+        prefix,
+        range,
+        feed,
+        asks,
+        position: after,
+        partial: Vec::new(),
+        wanted: None,
+        asked: false,
+        asked_since: false,
+    };
+    (pump, reader)
+}
+
+fn ended() -> End {
+    End::Broken("the stream ended".to_owned())
 }
 
 /// How a stream ended.
@@ -160,44 +186,57 @@ impl Pump {
         };
         drop(pass_over);
         let (requests, responses) = stream.split();
-        self.pump(requests, responses).await
+        (self.asked, self.asked_since) = (false, false);
+        match self.pump(requests, responses).await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
     }
 
-    async fn pump(&mut self, mut requests: WatchRequestSender, mut responses: WatchResponseStream) -> End {
+    async fn pump(
+        &mut self,
+        mut requests: WatchRequestSender,
+        mut responses: WatchResponseStream,
+    ) -> Result<Infallible, End> {
         loop {
             if tokio::time::timeout(PATIENCE, self.feed.room()).await.is_err() {
                 let reason = "the watch was ended: its reader fell behind".to_owned();
-                return End::Failed(Error::Unavailable(reason));
+                return Err(End::Failed(Error::Unavailable(reason)));
             }
             let quiet = if self.wanted.is_some() { ASK_AGAIN } else { IDLE };
+            if self.wanted.is_some() && self.asked_since && !self.asked {
+                self.ask(&mut requests).await?;
+            }
             tokio::select! {
                 // Events first: what is asked for may be among them.
                 biased;
-                () = self.feed.abandoned() => return End::Abandoned,
+                () = self.feed.abandoned() => return Err(End::Abandoned),
                 message = responses.message() => match message {
                     Ok(Some(response)) => {
-                        if let Err(end) = self.response(response.0) {
-                            return end;
-                        }
+                        self.response(response.0)?;
                         self.settle();
                     }
-                    Ok(None) => return End::Broken("the stream ended".to_owned()),
-                    Err(failed) => return End::Broken(failure::describe(&failed)),
+                    Ok(None) => return Err(ended()),
+                    Err(failed) => return Err(End::Broken(failure::describe(&failed))),
                 },
                 revision = self.asks.asked() => {
                     self.wanted = Some(revision);
+                    self.asked_since = true;
                     self.settle();
-                    if self.wanted.is_some() && requests.request_progress().await.is_err() {
-                        return End::Broken("the stream ended".to_owned());
-                    }
                 }
-                () = clock::sleep(quiet) => {
-                    if requests.request_progress().await.is_err() {
-                        return End::Broken("the stream ended".to_owned());
-                    }
-                }
+                () = clock::sleep(quiet) => self.ask(&mut requests).await?,
             }
         }
+    }
+
+    /// Asks etcd how far the stream is; not those whose answer may overtake events.
+    async fn ask(&mut self, requests: &mut WatchRequestSender) -> Result<(), End> {
+        self.asked_since = false;
+        if !self.endpoints.supports_progress() {
+            return Ok(());
+        }
+        self.asked = true;
+        requests.request_progress().await.map_err(|_| ended())
     }
 
     /// Tells a reader that waits for a revision once it was reached.
@@ -219,6 +258,7 @@ impl Pump {
             return Ok(());
         }
         if response.events.is_empty() {
+            self.asked = false;
             let revision =
                 response.header.and_then(|header| u64::try_from(header.revision).ok()).unwrap_or(0);
             if self.partial.is_empty() {
