@@ -15,7 +15,14 @@ const COMMON: [&str; 2] = ["request", "telemetry"];
 const ROOMS: &[Room] = &[
     Room {
         name: "options",
-        may_use: &["server::config", "admission", "authn", "authz", "registry::ServiceNetwork", "registry::PortRange"],
+        may_use: &[
+            "server::config",
+            "admission",
+            "authn",
+            "authz",
+            "registry::ServiceNetwork",
+            "registry::PortRange",
+        ],
     },
     Room { name: "server", may_use: &["*"] },
     Room { name: "bootstrap", may_use: &["registry"] },

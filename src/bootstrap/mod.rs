@@ -1,11 +1,14 @@
-//! What a fresh cluster holds: namespaces, priority classes, the service range, and the service `kubernetes`
-//! with the addresses of the servers behind it.
+//! What a fresh cluster holds: namespaces, priority classes, the service range, roles, flow schemas and the
+//! like ([`policy`]), and the service `kubernetes` with the addresses of the servers behind it. What of it
+//! needs care while the server runs is in [`maintain`].
 //!
-//! Everything is created where it is absent and left alone where it is not, so that servers may start at the
-//! same time, and start again. Roles and flow schemas are not among it yet.
+//! Everything is created where it is absent; only the policy is brought up to date where it is not. So servers
+//! may start at the same time, and start again.
 
+mod identity;
 mod kubernetes_service;
 mod objects;
+mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +22,8 @@ use keelson_base::clock;
 pub use kubernetes_service::{Endpoint, KubernetesService};
 
 use crate::registry::{
-    NoAdmission, Registry, SERVER_MANAGER, Store, Warnings, WriteContext, note_server, server_user,
+    NoAdmission, Registry, SERVER_MANAGER, ServiceRepair, Store, Warnings, WriteContext, note_server,
+    server_user,
 };
 use crate::request::UserInfo;
 
@@ -58,9 +62,24 @@ async fn create_all(registry: &Registry, endpoint: &Endpoint) -> Result<(), Boot
     // Objects in namespaces come after those.
     let first = objects::cluster_wide(registry);
     try_join_all(first.into_iter().map(|new| create(registry, new))).await?;
-    // The service takes its address out of the range.
-    objects::mark_service_range_ready(registry).await?;
-    create(registry, objects::kubernetes_service(registry, endpoint)).await
+    let service = async {
+        // It takes its address out of the range.
+        objects::mark_service_range_ready(registry).await?;
+        create(registry, objects::kubernetes_service(registry, endpoint)).await
+    };
+    let tracking = create(registry, objects::legacy_token_tracking(registry));
+    futures::future::try_join3(service, tracking, policy::ensure(registry)).await.map(|_| ())
+}
+
+/// Looks after what changes or may be changed while the server runs: its identity lease, flow control's
+/// objects, and what services hold. Ends when it is dropped.
+pub async fn maintain(registry: &Registry) {
+    let repair = async {
+        if let Some(repair) = ServiceRepair::new(registry) {
+            repair.run().await;
+        }
+    };
+    futures::future::join3(identity::run(registry), policy::maintain_flow_control(registry), repair).await;
 }
 
 /// An object that is to be there.

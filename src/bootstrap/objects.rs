@@ -55,6 +55,20 @@ pub(super) fn cluster_wide(registry: &Registry) -> Vec<New> {
     namespaces.chain(classes).chain([range]).collect()
 }
 
+/// Since when service account tokens without an end are looked after: the token cleaner wants to know.
+pub(super) fn legacy_token_tracking(registry: &Registry) -> New {
+    let today = clock::now().strftime("%Y-%m-%d");
+    let text = format!(
+        r#"{{"metadata":{{"name":"kube-apiserver-legacy-service-account-token-tracking","namespace":"kube-system"}},"data":{{"since":"{today}"}}}}"#
+    );
+    New {
+        group: "",
+        plural: "configmaps",
+        namespace: Some("kube-system"),
+        object: object(registry, "", "configmaps", &text),
+    }
+}
+
 /// The service ranges, quoted.
 fn cidrs(registry: &Registry) -> Vec<String> {
     registry.config().services.cidrs.iter().map(|cidr| format!("\"{cidr}\"")).collect()

@@ -8,14 +8,14 @@ use keelson_storage::embedded::{Embedded, Options};
 use super::*;
 use crate::registry::{ListOptions, RegistryConfig, ServiceNetwork};
 
-struct Fresh {
-    registry: Arc<Registry>,
+pub(super) struct Fresh {
+    pub(super) registry: Arc<Registry>,
     embedded: Arc<Embedded>,
     _directory: tempfile::TempDir,
 }
 
 impl Fresh {
-    async fn new(cidrs: &str) -> Self {
+    pub(super) async fn new(cidrs: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let embedded =
             Embedded::open(Options::new(directory.path().join("data"))).await.expect("a new store");
@@ -38,7 +38,7 @@ fn registry(embedded: &Arc<Embedded>, cidrs: &str) -> Arc<Registry> {
     Arc::new(Registry::new(storage, config))
 }
 
-fn endpoint(address: &str) -> Endpoint {
+pub(super) fn endpoint(address: &str) -> Endpoint {
     Endpoint { address: address.parse().expect("an address"), port: 6443, node_port: None }
 }
 

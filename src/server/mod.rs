@@ -50,7 +50,7 @@ use crate::authn::token_file::TokenFileError;
 use crate::bootstrap::{self, BootstrapError, Endpoint, KubernetesService};
 use crate::endpoints::{Endpoints, EndpointsConfig};
 use crate::filters::chain::{self, Chain};
-use crate::registry::{Registry, RegistryConfig, ServiceRepair};
+use crate::registry::{Registry, RegistryConfig};
 use crate::telemetry::Metrics;
 
 /// Files that the process keeps for other things than connections.
@@ -224,7 +224,7 @@ impl Running {
         let identity = identity::load(&config, url.clone()).await?;
         let lifecycle = Lifecycle::default();
         let metrics = Metrics::new(MetricRegistry::new())?;
-        let Built { chain, announced, repair } =
+        let Built { chain, announced, registry } =
             build(&config, address.port(), &identity, storage, &lifecycle, &metrics).await?;
         let settings = Settings {
             tls: identity.tls,
@@ -239,10 +239,9 @@ impl Running {
             let end = lifecycle.background.signal();
             lifecycle.tasks.spawn("announce", async move { end.unless_begun(service.run()).await });
         }
-        if let Some(repair) = repair {
-            let end = lifecycle.background.signal();
-            lifecycle.tasks.spawn("service-repair", async move { end.unless_begun(repair.run()).await });
-        }
+        let end = lifecycle.background.signal();
+        let maintain = async move { bootstrap::maintain(&registry).await };
+        lifecycle.tasks.spawn("maintain", async move { end.unless_begun(Box::pin(maintain)).await });
         info!(%address, "Serving securely");
         Ok(Running {
             url,
@@ -271,7 +270,7 @@ impl Running {
 struct Built {
     chain: Chain,
     announced: Option<Arc<KubernetesService>>,
-    repair: Option<ServiceRepair>,
+    registry: Arc<Registry>,
 }
 
 /// Sets up the cluster's first objects, and everything from the filters to the registry.
@@ -301,7 +300,6 @@ async fn build(
     let ready: Vec<Arc<dyn Check>> =
         vec![answers("etcd-readiness"), Arc::new(NotEnding(lifecycle.ending.signal()))];
     let health = Health::new(always, ready, MetricRegistry::new())?;
-    let repair = ServiceRepair::new(&registry);
     let admitted = admission::Dependencies {
         objects: Arc::new(Snapshots::new(
             registry.clone(),
@@ -313,7 +311,7 @@ async fn build(
     };
     let admission = Arc::new(admission::build(&config.admission, &admitted)?);
     let endpoints = Arc::new(Endpoints::new(
-        registry,
+        registry.clone(),
         EndpointsConfig {
             min_request_timeout: config.limits.min_watch,
             shutdown: lifecycle.end_watches.signal(),
@@ -336,7 +334,7 @@ async fn build(
     };
     let routes = routes::Routes { health, metrics: metrics.clone(), endpoints };
     let chain = chain::build(&parts, routes.into_service());
-    Ok(Built { chain, announced: announced.map(Arc::new), repair })
+    Ok(Built { chain, announced: announced.map(Arc::new), registry })
 }
 
 fn registry_config(config: &Config, storage: &storage::Opened) -> RegistryConfig {

@@ -8,6 +8,7 @@ pub mod facts;
 pub mod openapi;
 pub mod openapi_schema;
 pub mod printers;
+pub mod rbac;
 pub mod validation;
 
 pub use facts::{Resource, Subresource, resources, schema};
