@@ -119,7 +119,8 @@ impl Store {
         if !errors.is_empty() {
             return Err(self.invalid(object.name(), &errors));
         }
-        self.strategy.warnings(object, None).into_iter().for_each(|text| context.warnings.add(text));
+        let warnings = self.strategy.warnings(context, object, None);
+        warnings.into_iter().for_each(|text| context.warnings.add(text));
         Ok(())
     }
 

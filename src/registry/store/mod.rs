@@ -105,7 +105,9 @@ impl Registry {
     fn open(&self, served: &'static Resource, stored: &'static Resource, hooks: Arc<dyn Hooks>) -> Store {
         let behaviour = Behaviour::of(&stored.group, &stored.plural);
         let zero_status = zero_member(stored.type_id, "status");
-        let rules = keelson_api::validation::rules(&stored.group, &stored.plural);
+        // A version that is no stored one may have rules of its own.
+        let rules = keelson_api::validation::rules(&served.group, &served.plural)
+            .or_else(|| keelson_api::validation::rules(&stored.group, &stored.plural));
         let strategy = Strategy { behaviour, rules, hooks, namespaced: stored.namespaced, zero_status };
         Store {
             served,

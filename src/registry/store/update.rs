@@ -230,7 +230,7 @@ impl Store {
         if !errors.is_empty() {
             return Err(self.invalid(object.name(), &errors));
         }
-        let warnings = self.strategy.warnings(object, Some(existing));
+        let warnings = self.strategy.warnings(context, object, Some(existing));
         warnings.into_iter().for_each(|text| context.warnings.add(text));
         Ok(())
     }

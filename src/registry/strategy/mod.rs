@@ -73,7 +73,7 @@ pub trait Hooks: Send + Sync {
         Vec::new()
     }
 
-    /// Warnings for who writes the object; `old` is `None` for creations.
+    /// Warnings for who writes the object itself; `old` is `None` for creations.
     fn warnings(&self, _: &Object, _old: Option<&Object>) -> Vec<String> {
         Vec::new()
     }
@@ -221,9 +221,11 @@ impl Strategy {
     ) -> Vec<FieldError> {
         let mut errors = metadata::validate(object, self.namespaced, NameRule::PathSegment);
         errors.extend(metadata::validate_update(object, old));
-        errors.extend(metadata::validate_update(object, old));
-        if self.behaviour.qualified_finalizers {
-            errors.extend(metadata::validate_finalizer_names(object));
+        if self.rules.is_none_or(|rules| rules.repeats_metadata(context.subresource)) {
+            errors.extend(metadata::validate_update(object, old));
+            if self.behaviour.qualified_finalizers {
+                errors.extend(metadata::validate_finalizer_names(object));
+            }
         }
         if let Some(rules) = self.rules {
             let (object, old) = (Node::root(object.as_value()), Node::root(old.as_value()));
@@ -234,11 +236,14 @@ impl Strategy {
     }
 
     /// Warnings for who writes the object; `old` is `None` for creations.
-    pub fn warnings(&self, object: &Object, old: Option<&Object>) -> Vec<String> {
+    pub fn warnings(&self, context: &WriteContext<'_>, object: &Object, old: Option<&Object>) -> Vec<String> {
         let node = Node::root(object.as_value());
         let before = old.map(|old| Node::root(old.as_value()));
-        let mut warnings = self.rules.map(|rules| rules.warn(&node, before.as_ref())).unwrap_or_default();
-        warnings.extend(self.hooks.warnings(object, old));
+        let by_rules = self.rules.map(|rules| rules.warn(context.subresource, &node, before.as_ref()));
+        let mut warnings = by_rules.unwrap_or_default();
+        if matches!(context.subresource, "" | "scale") {
+            warnings.extend(self.hooks.warnings(object, old));
+        }
         warnings
     }
 }

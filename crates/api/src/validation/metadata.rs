@@ -5,9 +5,11 @@
 
 use keelson_apimachinery::field::{ErrorType, FieldError, Path, quote};
 use keelson_apimachinery::meta::{GroupVersion, Object};
-use keelson_apimachinery::{Value, codec};
+use keelson_apimachinery::{Map, Value, codec};
 
 use keelson_apimachinery::content::names::{NameRule, dns_label, label_value, qualified_name};
+
+use super::{Errors, Node};
 
 /// What all annotations of an object may take together, keys and values, in bytes.
 const MAX_ANNOTATIONS: usize = 256 * 1024;
@@ -58,6 +60,31 @@ pub fn validate_finalizer_names(object: &Object) -> Vec<FieldError> {
     let wrong = object.finalizers().enumerate().filter(|(_, name)| !name.contains('/') && !own(name));
     let why = "name is neither a standard finalizer name nor is it fully qualified";
     wrong.map(|(i, name)| FieldError::invalid(&path.index(i), name, why)).collect()
+}
+
+/// As [`validate`] and [`validate_finalizer_names`], for kinds that check an updated object as if it were new,
+/// after what is checked of every update. `errors` has what that found: where it found nothing, only the name
+/// and the finalizers can be wrong.
+pub(super) fn validate_again(object: &Node<'_>, namespaced: bool, rule: NameRule, errors: &mut Errors) {
+    let metadata = object.child("metadata");
+    let (name, prefix) = (metadata.child("name"), metadata.child("generateName"));
+    let prefix = prefix.text();
+    let plain = |finalizer: &Value| finalizer.as_str().is_some_and(|name| name.contains('/'));
+    if errors.is_empty()
+        && rule.check(name.text(), false).is_empty()
+        && (prefix.is_empty() || rule.check(prefix, true).is_empty())
+        && metadata.array_at(&["finalizers"]).iter().all(plain)
+    {
+        return;
+    }
+    let members = metadata.object().into_iter().flat_map(Map::iter);
+    let members = members.filter(|(key, _)| *key != "managedFields");
+    let members: Map = members.map(|(key, value)| (key.into(), value.clone())).collect();
+    let mut map = Map::new();
+    map.insert("metadata", members);
+    let object = Object::from(map);
+    errors.extend(validate(&object, namespaced, rule));
+    errors.extend(validate_finalizer_names(&object));
 }
 
 /// Checks what an update changes in the metadata.
@@ -211,7 +238,6 @@ fn no_new_finalizers(new: &Object, old: &Object, path: &Path, errors: &mut Vec<F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use keelson_apimachinery::Map;
 
     fn object(metadata: &str) -> Object {
         let value = codec::json::decode_untyped(metadata.as_bytes()).expect("the test's JSON").value;

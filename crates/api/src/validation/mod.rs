@@ -13,7 +13,9 @@ mod apps;
 mod autoscaling;
 mod batch;
 mod coordination;
+mod core;
 mod discovery;
+mod events;
 pub mod metadata;
 mod networking;
 mod node;
@@ -22,9 +24,11 @@ mod policy;
 mod rbac;
 mod scheduling;
 mod shared;
+mod storage;
 
 use keelson_apimachinery::field::FieldError;
 
+pub use self::core::service_addresses;
 pub use node::{Node, same, shown};
 
 /// Where rules put what they find.
@@ -50,12 +54,23 @@ pub struct Rules {
     update: Update,
     subresources: &'static [(&'static str, Update)],
     warn: Option<Warn>,
+    status_warn: Option<Warn>,
+    lenient: &'static [&'static str],
 }
 
 impl Rules {
     /// Rules for creations and updates of the objects themselves.
     pub const fn new(group: &'static str, plural: &'static str, create: Create, update: Update) -> Self {
-        Rules { group, plural, create, update, subresources: &[], warn: None }
+        Rules {
+            group,
+            plural,
+            create,
+            update,
+            subresources: &[],
+            warn: None,
+            status_warn: None,
+            lenient: &[],
+        }
     }
 
     /// With rules for updates through subresources, by name. Those that are not named have none, but for
@@ -64,9 +79,25 @@ impl Rules {
         Rules { subresources, ..self }
     }
 
-    /// With warnings.
+    /// With warnings for updates through `status`.
+    pub const fn status_warnings(self, warn: Warn) -> Self {
+        Rules { status_warn: Some(warn), ..self }
+    }
+
+    /// With warnings for creations and for updates of the objects themselves.
     pub const fn warnings(self, warn: Warn) -> Self {
         Rules { warn: Some(warn), ..self }
+    }
+
+    /// Without the second check of what updates change in the metadata, through these subresources (empty for
+    /// the object itself): most kinds repeat what is checked for all, some don't.
+    pub const fn lenient_metadata(self, lenient: &'static [&'static str]) -> Self {
+        Rules { lenient, ..self }
+    }
+
+    /// Whether an update through `subresource` repeats the check of what it changes in the metadata.
+    pub fn repeats_metadata(&self, subresource: &str) -> bool {
+        !self.lenient.contains(&subresource)
     }
 
     /// What is wrong with a new object.
@@ -86,10 +117,15 @@ impl Rules {
         }
     }
 
-    /// What whoever writes the object should know.
-    pub fn warn(&self, object: &Node<'_>, old: Option<&Node<'_>>) -> Vec<String> {
+    /// What whoever writes the object through `subresource` (empty for the object itself) should know.
+    pub fn warn(&self, subresource: &str, object: &Node<'_>, old: Option<&Node<'_>>) -> Vec<String> {
         let mut warnings = Vec::new();
-        if let Some(warn) = self.warn {
+        let warn = match subresource {
+            "" | "scale" => self.warn,
+            "status" => self.status_warn,
+            _ => None,
+        };
+        if let Some(warn) = warn {
             warn(object, old, &mut warnings);
         }
         warnings
@@ -103,12 +139,15 @@ const GROUPS: &[&[Rules]] = &[
     autoscaling::RULES,
     batch::RULES,
     coordination::RULES,
+    core::RULES,
     discovery::RULES,
+    events::RULES,
     networking::RULES,
     nodes::RULES,
     policy::RULES,
     rbac::RULES,
     scheduling::RULES,
+    storage::RULES,
 ];
 
 /// The rules of a resource; `None` where there are none but those of its metadata.

@@ -109,6 +109,21 @@ impl<'a> Node<'a> {
         self.value.is_none_or(empty)
     }
 
+    /// The value at a path of member names below this place.
+    pub fn at(&self, path: &[&str]) -> Option<&'a Value> {
+        present(path.iter().try_fold(self.value?, |value, name| value.get(name)))
+    }
+
+    /// The string at a path of member names below this place; `""` where there is none.
+    pub fn text_at(&self, path: &[&str]) -> &'a str {
+        self.at(path).and_then(Value::as_str).unwrap_or("")
+    }
+
+    /// The list at a path of member names below this place; empty where there is none.
+    pub fn array_at(&self, path: &[&str]) -> &'a [Value] {
+        self.at(path).and_then(Value::as_array).unwrap_or_default()
+    }
+
     /// The string; `""` where there is none.
     pub fn text(&self) -> &'a str {
         self.value.and_then(Value::as_str).unwrap_or("")

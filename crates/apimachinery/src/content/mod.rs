@@ -5,6 +5,7 @@
 
 pub mod cron;
 pub mod ip;
+pub mod keys;
 pub mod names;
 pub mod numbers;
 pub mod ports;

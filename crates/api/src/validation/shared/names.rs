@@ -6,7 +6,11 @@ use keelson_apimachinery::field::FieldError;
 use super::super::{Errors, Node};
 
 /// Refuses the string at `node` for each of `texts`.
-pub(crate) fn refuse(node: &Node<'_>, texts: Vec<String>, errors: &mut Errors) {
+pub(crate) fn refuse(
+    node: &Node<'_>,
+    texts: impl IntoIterator<Item = impl Into<String>>,
+    errors: &mut Errors,
+) {
     errors.extend(texts.into_iter().map(|text| node.invalid_text(node.text(), text)));
 }
 
@@ -103,5 +107,14 @@ pub(crate) fn labels(node: &Node<'_>, errors: &mut Errors) {
 pub(crate) fn one_of(node: &Node<'_>, supported: &[&str], errors: &mut Errors) {
     if !supported.contains(&node.text()) {
         errors.push(node.not_supported(supported));
+    }
+}
+
+/// As [`one_of`], for a string that must be there.
+pub(crate) fn required_one_of(node: &Node<'_>, supported: &[&str], errors: &mut Errors) {
+    if node.text().is_empty() {
+        errors.push(node.required(""));
+    } else {
+        one_of(node, supported, errors);
     }
 }

@@ -44,6 +44,13 @@ pub(crate) fn render<'a>(node: &Node<'a>, shape: &Shape) -> Rendered<'a> {
     Rendered { node: *node, text }
 }
 
+/// The JSON of a value.
+pub(crate) fn json(value: Option<&Value>, shape: &Shape) -> String {
+    let mut text = String::new();
+    write(value, shape, &mut text);
+    text
+}
+
 impl Rendered<'_> {
     /// `Invalid value`.
     pub(crate) fn invalid(self, why: impl Into<String>) -> FieldError {
@@ -63,7 +70,7 @@ impl Rendered<'_> {
     }
 }
 
-fn json(value: &Value, out: &mut String) {
+fn plain(value: &Value, out: &mut String) {
     let mut bytes = Vec::new();
     codec::json::encode_untyped(value, &mut bytes);
     out.push_str(&String::from_utf8_lossy(&bytes));
@@ -95,13 +102,13 @@ fn write(value: Option<&Value>, shape: &Shape, out: &mut String) {
         (Shape::Map(shape), Some(Value::Object(map))) => {
             out.push('{');
             separated(map.iter(), out, |(key, value), out| {
-                json(&key.into(), out);
+                plain(&key.into(), out);
                 out.push(':');
                 write(Some(value), shape, out);
             });
             out.push('}');
         }
-        (_, Some(value)) => json(value, out),
+        (_, Some(value)) => plain(value, out),
     }
 }
 
@@ -110,14 +117,14 @@ fn members(value: Option<&Value>, shape: &Shape, out: &mut String) {
     out.push('{');
     match shape {
         Shape::Struct(fields) => separated(fields.iter(), out, |(name, go, shape), out| {
-            json(&(*go).into(), out);
+            plain(&(*go).into(), out);
             out.push(':');
             write(get(name), shape, out);
         }),
         Shape::Tagged(fields) => {
             let set = fields.iter().filter(|(name, _)| !empty(get(name)));
             separated(set, out, |(name, shape), out| {
-                json(&(*name).into(), out);
+                plain(&(*name).into(), out);
                 out.push(':');
                 write(get(name), shape, out);
             });

@@ -1,0 +1,32 @@
+//! The core group.
+
+mod config_map;
+mod endpoints;
+mod event;
+mod limit_range;
+mod namespace;
+mod node;
+mod persistent_volume_claim;
+mod resource_quota;
+mod secret;
+mod service;
+mod service_account;
+
+use super::Rules;
+
+pub(super) use event::written_as as event_written_as;
+pub use service::service_addresses;
+
+pub(super) const RULES: &[Rules] = &[
+    config_map::RULES,
+    endpoints::RULES,
+    event::RULES,
+    limit_range::RULES,
+    namespace::RULES,
+    node::RULES,
+    persistent_volume_claim::RULES,
+    resource_quota::RULES,
+    secret::RULES,
+    service::RULES,
+    service_account::RULES,
+];
