@@ -36,7 +36,8 @@ async fn objects_are_well_formed_when_they_are_born() {
     let crd = r#"{"metadata":{"name":"a"},"spec":{"versions":[{"name":"v1"},{"name":"v2","storage":true}]}}"#;
     let crd = cluster.create("apiextensions.k8s.io/customresourcedefinitions", "", crd).await.unwrap();
     assert_eq!(strings(&crd, &["status", "storedVersions"]), ["v2"]);
-    let service = cluster.create("apiregistration.k8s.io/apiservices", "", named).await.unwrap();
+    let service = r#"{"metadata":{"name":"v1.g"},"spec":{"group":"g","version":"v1","groupPriorityMinimum":1,"versionPriority":1}}"#;
+    let service = cluster.create("apiregistration.k8s.io/apiservices", "", service).await.unwrap();
     let condition = &service.at(&["status", "conditions"]).unwrap().as_array().unwrap()[0];
     assert_eq!((condition.str_at(&["type"]), condition.str_at(&["reason"])), ("Available", "Local"));
     let csr = r#"{"metadata":{"name":"a"},"spec":{"username":"root","groups":["system:masters"],"signerName":"x/y"}}"#;
@@ -62,7 +63,7 @@ async fn daemon_sets_count_the_changes_of_their_template() {
         assert_eq!((object.generation(), counted), (generation, template));
     };
     check(&["spec", "minReadySeconds"], "5", 2, "1").await;
-    check(&["spec", "template", "metadata", "labels"], r#"{"a":"b"}"#, 3, "2").await;
+    check(&["spec", "template", "metadata", "labels"], r#"{"a":"b","c":"d"}"#, 3, "2").await;
     cluster.close().await;
 }
 

@@ -7,6 +7,7 @@ mod list;
 mod stored_bytes;
 mod update;
 mod watch;
+mod well_formed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,12 +100,15 @@ impl Cluster {
         }
     }
 
-    /// An object of a resource, canonical.
+    /// An object of a resource, canonical, with its defaults and whatever else it can't be without.
     pub(super) fn object(&self, resource: &str, text: &str) -> Object {
         let stored = self.store(resource).resource();
-        let decoded = json::decode(keelson_api::schema(), stored.type_id, text.as_bytes());
+        let sent = json::decode_untyped(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}")).value;
+        let whole = well_formed::well_formed(resource, sent);
+        let decoded = json::canonicalize(keelson_api::schema(), stored.type_id, whole);
         let value = decoded.unwrap_or_else(|error| panic!("{text}: {error}")).value;
         let mut object = Object::try_from(value).expect("a JSON object");
+        keelson_api::defaults::apply(stored.type_id, &mut object);
         let separator = if stored.group.is_empty() { "" } else { "/" };
         object.set_type(&format!("{}{separator}{}", stored.group, stored.version), &stored.kind);
         object
@@ -138,16 +142,20 @@ impl Cluster {
         Ok((stored.decode(store.resource().type_id)?, created))
     }
 
-    /// Changes an object in place, as a patch does.
+    /// Changes an object in place, as a patch does: what comes out is read again, with its defaults.
     pub(super) async fn patch(
         &self,
         resource: &str,
         context: WriteContext<'_>,
         name: &str,
-        patch: impl FnMut(&mut Object) + Send,
+        mut patch: impl FnMut(&mut Object) + Send,
     ) -> Result<Object, Status> {
         let store = self.store(resource);
-        let mut change = Patch(patch);
+        let ty = store.resource().type_id;
+        let mut change = Patch(|object: &mut Object| {
+            patch(object);
+            keelson_api::defaults::apply(ty, object);
+        });
         let (stored, _) = store.update(&context, name, &mut change, &NoAdmission).await?;
         stored.decode(store.resource().type_id)
     }

@@ -159,10 +159,7 @@ mod tests {
         check("1/2/3 * * * *", Some("too many slashes: 1/2/3"));
         check("x * * * *", Some("failed to parse int from x: strconv.Atoi: parsing \"x\": invalid syntax"));
         check("@never", Some("unrecognized descriptor: @never"));
-        check(
-            "TZ=Mars/Base 0 * * * *",
-            Some("provided bad location Mars/Base: unknown time zone Mars/Base"),
-        );
+        check("TZ=Mars/Base 0 * * * *", Some("provided bad location Mars/Base: unknown time zone Mars/Base"));
         check("TZ=0", Some("invalid schedule format: runtime error: slice bounds out of range [:-1]"));
     }
 }

@@ -15,6 +15,7 @@ mod service_account;
 use super::Rules;
 
 pub(super) use event::written_as as event_written_as;
+pub(in crate::validation) use persistent_volume_claim::{ClaimLeniency, claim_spec, claim_spec_warnings};
 pub use service::service_addresses;
 
 pub(super) const RULES: &[Rules] = &[

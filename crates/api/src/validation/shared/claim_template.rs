@@ -1,9 +1,14 @@
 //! Specs of volume claims, as the kinds that make claims from templates check them.
 
+use super::super::core::{ClaimLeniency, claim_spec, claim_spec_warnings};
 use super::super::{Errors, Node};
 
 /// Checks the spec of a claim that is to be made.
-pub(crate) fn check_spec(_spec: &Node<'_>, _errors: &mut Errors) {}
+pub(crate) fn check_spec(spec: &Node<'_>, errors: &mut Errors) {
+    claim_spec(spec, ClaimLeniency::default(), errors);
+}
 
 /// Warns of what is in a claim's spec; `path` is where it stands.
-pub(crate) fn warn(_path: &str, _spec: &Node<'_>, _warnings: &mut Vec<String>) {}
+pub(crate) fn warn(path: &str, spec: &Node<'_>, warnings: &mut Vec<String>) {
+    claim_spec_warnings(&Node::named(path, spec.value()), warnings);
+}

@@ -10,7 +10,7 @@ use crate::validation::{Errors, Node};
 const NO_OPERATOR: &str = "not a valid selector operator";
 
 /// A `NodeSelector`: one term or more. `invalid_values` tolerates values that are no label values.
-pub fn node_selector(selector: &Node<'_>, invalid_values: bool, errors: &mut Errors) {
+pub(crate) fn node_selector(selector: &Node<'_>, invalid_values: bool, errors: &mut Errors) {
     let terms = selector.child("nodeSelectorTerms");
     if terms.array().is_empty() {
         errors.push(terms.required("must have at least one node selector term"));
@@ -21,7 +21,7 @@ pub fn node_selector(selector: &Node<'_>, invalid_values: bool, errors: &mut Err
 }
 
 /// One term of a selector, or a preference.
-pub fn node_selector_term(term: &Node<'_>, invalid_values: bool, errors: &mut Errors) {
+pub(crate) fn node_selector_term(term: &Node<'_>, invalid_values: bool, errors: &mut Errors) {
     for requirement in term.child("matchExpressions").items() {
         by_label(&requirement, invalid_values, errors);
     }

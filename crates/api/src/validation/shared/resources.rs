@@ -9,35 +9,35 @@ use keelson_apimachinery::scalar::Quantity;
 use crate::validation::{Errors, Node};
 
 /// What names of huge pages begin with; their size follows.
-pub const HUGE_PAGES: &str = "hugepages-";
+pub(crate) const HUGE_PAGES: &str = "hugepages-";
 
 const REQUESTS: &str = "requests.";
 const REQUESTS_HUGE_PAGES: &str = "requests.hugepages-";
 
 /// Whether Kubernetes itself defines a resource.
-pub fn is_native(name: &str) -> bool {
+pub(crate) fn is_native(name: &str) -> bool {
     !name.contains('/') || name.contains("kubernetes.io/")
 }
 
 /// Whether others define a resource, which is counted in whole numbers.
-pub fn is_extended(name: &str) -> bool {
+pub(crate) fn is_extended(name: &str) -> bool {
     !is_native(name)
         && !name.starts_with(REQUESTS)
         && names::qualified_name(&format!("{REQUESTS}{name}")).is_empty()
 }
 
 /// Whether a resource is one of the kinds of huge pages.
-pub fn is_huge_pages(name: &str) -> bool {
+pub(crate) fn is_huge_pages(name: &str) -> bool {
     name.starts_with(HUGE_PAGES)
 }
 
 /// Whether limits may be above requests.
-pub fn may_overcommit(name: &str) -> bool {
+pub(crate) fn may_overcommit(name: &str) -> bool {
     is_native(name) && !is_huge_pages(name)
 }
 
 /// Whether a name without a domain is one that resources may have somewhere.
-pub fn is_standard(name: &str) -> bool {
+pub(crate) fn is_standard(name: &str) -> bool {
     is_huge_pages(name)
         || name.starts_with(REQUESTS_HUGE_PAGES)
         || matches!(name, "storage" | "requests.storage")
@@ -66,17 +66,17 @@ fn is_counted(name: &str) -> bool {
 }
 
 /// Whether containers may ask for a resource without a domain.
-pub fn is_standard_of_containers(name: &str) -> bool {
+pub(crate) fn is_standard_of_containers(name: &str) -> bool {
     matches!(name, "cpu" | "memory" | "ephemeral-storage") || is_huge_pages(name)
 }
 
 /// The amount that stands at a place; 0 where there is none.
-pub fn quantity(at: &Node<'_>) -> Quantity {
+pub(crate) fn quantity(at: &Node<'_>) -> Quantity {
     Quantity::parse(at.text()).unwrap_or_default()
 }
 
 /// A resource's name, which stands as a key at `at`. Says whether it is fine.
-pub fn resource_name(name: &str, at: &Node<'_>, errors: &mut Errors) -> bool {
+pub(crate) fn resource_name(name: &str, at: &Node<'_>, errors: &mut Errors) -> bool {
     let before = errors.len();
     errors.extend(names::qualified_name(name).into_iter().map(|text| at.invalid_text(name, text)));
     if errors.len() == before && !name.contains('/') && !is_standard(name) {
@@ -86,7 +86,7 @@ pub fn resource_name(name: &str, at: &Node<'_>, errors: &mut Errors) -> bool {
 }
 
 /// The name of a resource that a container asks for.
-pub fn container_resource_name(name: &str, at: &Node<'_>, errors: &mut Errors) {
+pub(crate) fn container_resource_name(name: &str, at: &Node<'_>, errors: &mut Errors) {
     if matches!(name, "cpu" | "memory" | "ephemeral-storage") {
         return;
     }
@@ -101,7 +101,7 @@ pub fn container_resource_name(name: &str, at: &Node<'_>, errors: &mut Errors) {
 }
 
 /// An amount of a resource: not negative, and whole where the resource is counted.
-pub fn resource_quantity(name: &str, at: &Node<'_>, errors: &mut Errors) {
+pub(crate) fn resource_quantity(name: &str, at: &Node<'_>, errors: &mut Errors) {
     if at.text().starts_with('-') && quantity(at).is_negative() {
         errors.push(at.invalid("must be greater than or equal to 0"));
     }
