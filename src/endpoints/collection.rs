@@ -20,8 +20,9 @@ use super::{table, wire};
 use crate::registry::{Listing, Stored};
 use crate::request::{BoxError, Response};
 
-/// Frames are at least this long but for the last: long enough to be worth a write, and to know whether an
-/// answer is worth compressing.
+/// Frames are at least this long but for the last: long enough to know whether an answer is worth compressing.
+/// From 32 KiB to 1 MiB, and growing from one to the other, the server's CPU for a list of 50 MB over HTTP/2 is
+/// the same to a few percent.
 const FRAME: usize = GZIP_FROM + 1;
 
 /// The answer that shows a list.

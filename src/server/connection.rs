@@ -53,8 +53,9 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 const STREAM_WINDOW: u32 = 256 << 10;
 /// The same for all requests of a connection together.
 const CONNECTION_WINDOW: u32 = 8 << 20;
-/// How much of one answer waits for the client to take it, in bytes.
-const SEND_BUFFER: usize = 1 << 20;
+/// How much of one answer waits for the client to take it, in bytes, beside the frame that is made last. Lists
+/// were no faster with four times as much.
+const SEND_BUFFER: usize = 256 << 10;
 
 /// What connections share.
 #[derive(Clone)]

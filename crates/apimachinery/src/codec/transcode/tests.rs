@@ -143,3 +143,28 @@ fn every_special_character_is_seen_at_every_place() {
         }
     }
 }
+
+#[test]
+fn raw_json_is_written_as_the_tree_would_be() {
+    let schema = schema();
+    for special in ["a", "<", ">", "&", "\u{e9}", "\u{2028}", " ", "\\u0020", "\\\"", "\u{7f}", "="] {
+        for length in 0..40 {
+            let fill = "f:x".repeat(length);
+            for space in ["", " ", "\n"] {
+                let raw = format!("{{\"k\":{space}\"{fill}{special}{fill}\"}}");
+                let text = format!("{{\"spec\":{{\"template\":{raw}}}}}");
+                let tree = json::decode(&schema, WIDGET, text.as_bytes()).unwrap().value;
+                let message = protobuf::encode(&schema, WIDGET, &tree).unwrap();
+                let mut expected = Vec::new();
+                json::encode(
+                    &schema,
+                    WIDGET,
+                    &protobuf::decode(&schema, WIDGET, &message).unwrap(),
+                    &mut expected,
+                );
+                let json = transcoded(&schema, &message, &Overlay::default());
+                assert_eq!(json, String::from_utf8(expected).unwrap());
+            }
+        }
+    }
+}
