@@ -168,3 +168,32 @@ async fn strings_of_secrets_are_owned_as_data() {
     assert_eq!(owners(&made.body), [r#"test Update {"f:data":{".":{},"f:k":{}},"f:type":{}}"#]);
     cluster.close().await;
 }
+
+#[tokio::test]
+async fn whoever_writes_first_owns_the_defaults() {
+    let cluster = Cluster::new().await;
+    let strategy =
+        r#""f:strategy":{"f:rollingUpdate":{".":{},"f:maxSurge":{},"f:maxUnavailable":{}},"f:type":{}}"#;
+    let body = |name: &str, spec: &str| {
+        format!(
+            r#"{{"apiVersion":"apps/v1","kind":"Deployment","metadata":{{"name":"{name}"}},"spec":{{"selector":{{"matchLabels":{{"a":"b"}}}},
+            "template":{{"metadata":{{"labels":{{"a":"b"}}}},"spec":{{"containers":[{{"name":"c","image":"i"}}]}}}}{spec}}}}}"#
+        )
+    };
+    let made = cluster.ok(&format!("POST {DEPLOYMENTS}"), &body("a", "")).await;
+    let all = owners(&made.body).concat();
+    assert!(all.contains(strategy) && all.contains(r#""f:imagePullPolicy":{}"#), "{all}");
+    // What a patch takes away comes back as a default.
+    let line = format!("PATCH {DEPLOYMENTS}/a?fieldManager=patcher | {MERGE}");
+    let patched = cluster.ok(&line, r#"{"spec":{"strategy":null,"replicas":null}}"#).await;
+    assert_eq!(patched.body.at(&["spec", "replicas"]), Some(&Value::Int(1)));
+    assert_eq!(patched.body.str_at(&["spec", "strategy", "type"]), "RollingUpdate");
+    assert_eq!(owners(&patched.body).len(), 1, "nothing changed");
+    // Who applies owns what it says alone.
+    let line = format!("PATCH {DEPLOYMENTS}/b?fieldManager=one | {APPLY}");
+    let applied = cluster.ok(&line, &body("b", r#","replicas":2"#)).await;
+    assert_eq!(applied.body.at(&["spec", "revisionHistoryLimit"]), Some(&Value::Int(10)));
+    let all = owners(&applied.body).concat();
+    assert!(all.contains(r#""f:replicas":{}"#) && !all.contains("f:strategy"), "{all}");
+    cluster.close().await;
+}

@@ -1,6 +1,7 @@
 //! The registry over the embedded store.
 
 mod create;
+mod defaults;
 mod delete;
 mod kinds;
 mod list;

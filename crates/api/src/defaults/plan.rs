@@ -174,7 +174,7 @@ fn build(schema: &'static Schema) -> Vec<Option<Box<Plan>>> {
     let mut plans: Vec<Plan> = Vec::new();
     for (ty, _) in schema.iter() {
         let mut plan = Plan::default();
-        collect(schema, &own, ty, ty, &mut plan);
+        collect(schema, &own, ty, &mut plan);
         plan.children.sort_by(|a, b| a.name.cmp(&b.name));
         plans.push(plan);
     }
@@ -186,8 +186,8 @@ fn build(schema: &'static Schema) -> Vec<Option<Box<Plan>>> {
     plans.into_iter().enumerate().map(prune).collect()
 }
 
-/// Adds what applies to `of`, and to the structs inlined in it, to the plan of `ty`.
-fn collect(schema: &'static Schema, own: &Own, ty: TypeId, of: TypeId, plan: &mut Plan) {
+/// Adds what applies to `of`, and to the structs inlined in it, to a plan.
+fn collect(schema: &'static Schema, own: &Own, of: TypeId, plan: &mut Plan) {
     if let Some((constants, rules)) = own.get(&of) {
         plan.constants.extend(constants.iter().filter_map(|(path, c)| constant(schema, of, path, value(*c))));
         plan.rules.extend(rules);
@@ -195,7 +195,7 @@ fn collect(schema: &'static Schema, own: &Own, ty: TypeId, of: TypeId, plan: &mu
     let of = schema.get(of);
     for field in &of.fields {
         if let (Kind::Struct(inner), true) = (&field.kind, field.inline) {
-            collect(schema, own, ty, *inner, plan);
+            collect(schema, own, *inner, plan);
             continue;
         }
         if let Some(declared) = &field.default {

@@ -21,6 +21,10 @@ pub(super) fn load() -> Facts {
         (loader.str(*group), loader.str(*version), loader.str(*kind), TypeId(*index))
     });
     let openapi = &tables.openapi;
+    let mut structs: Vec<StructType> = tables.types.iter().map(|t| loader.struct_type(t)).collect();
+    for (ty, field) in &openapi.granular {
+        structs[*ty as usize].fields[usize::from(*field)].merge.granular = true;
+    }
     let text_of = |list: &[(u32, u32)]| list.iter().map(|(t, s)| (TypeId(*t), loader.str(*s))).collect();
     let fields = |list: &[(u32, u16)]| list.iter().map(|(t, f)| (TypeId(*t), usize::from(*f))).collect();
     let forms = openapi.forms.iter().map(|(f, n, d)| (loader.str(*f), loader.str(*n), loader.str(*d)));
@@ -40,7 +44,7 @@ pub(super) fn load() -> Facts {
             .iter()
             .flat_map(|(g, v, kinds)| kinds.iter().map(|k| (loader.str(*g), loader.str(*v), loader.str(*k))))
             .collect(),
-        schema: Schema::new(tables.types.iter().map(|t| loader.struct_type(t)).collect()),
+        schema: Schema::new(structs),
         resources: tables.resources.iter().map(|r| loader.resource(r)).collect(),
     }
 }
@@ -89,6 +93,7 @@ impl Loader {
             },
             list_map_keys: self.texts(&f.list_map_keys),
             atomic_map: f.atomic_map,
+            granular: false,
             patch_merge: f.patch_merge,
             patch_retain_keys: f.patch_retain_keys,
             patch_replace: f.patch_replace,

@@ -4,11 +4,20 @@
 
 use std::hint::black_box;
 
-use keelson_api::{facts, schema};
+use keelson_api::{defaults, facts, schema};
 use keelson_apimachinery::codec::transcode::{self, Overlay};
 use keelson_apimachinery::codec::{json, protobuf, scan};
+use keelson_apimachinery::meta::Object;
 
 const POD: &[u8] = include_bytes!("pod.json");
+const BARE_POD: &[u8] = br#"{"metadata":{"name":"p","labels":{"app":"a"}},"spec":{"containers":[
+    {"name":"a","image":"registry.example.com/team/app:v1.2.3","ports":[{"containerPort":80}],
+     "env":[{"name":"N","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}},{"name":"A","value":"b"}],
+     "resources":{"limits":{"cpu":"500m","memory":"128Mi"}},
+     "livenessProbe":{"httpGet":{"port":80}},"readinessProbe":{"httpGet":{"port":80,"path":"/ready"}},
+     "volumeMounts":[{"name":"c","mountPath":"/c"}]},
+    {"name":"b","image":"sidecar"}],
+    "volumes":[{"name":"c","configMap":{"name":"c"}},{"name":"e","emptyDir":{}}]}}"#;
 
 #[expect(clippy::disallowed_methods, reason = "measures real time")]
 fn measure(name: &str, bytes: usize, mut work: impl FnMut()) {
@@ -56,6 +65,18 @@ fn speed_of_a_pod() {
     measure("JSON to tree", text.len(), || {
         black_box(json::decode(schema, ty, black_box(&text)).unwrap());
     });
+    // As a client sends it, and complete: what is cloned is measured alone.
+    for (name, pod) in [("a complete pod", POD), ("a pod without defaults", BARE_POD)] {
+        let bare = Object::try_from(json::decode(schema, ty, pod).unwrap().value).unwrap();
+        measure(&format!("{name}, cloned"), pod.len(), || {
+            black_box(bare.clone());
+        });
+        measure(&format!("{name}, cloned and defaulted"), pod.len(), || {
+            let mut object = bare.clone();
+            defaults::apply(ty, &mut object);
+            black_box(object);
+        });
+    }
     measure("tree to JSON", text.len(), || {
         out.clear();
         json::encode(schema, ty, black_box(&tree), &mut out);

@@ -80,7 +80,10 @@ impl<'s> Shape<'s> {
             Kind::Time | Kind::MicroTime | Kind::Quantity | Kind::IntOrString => Shape::Scalar(Scalar::Any),
             Kind::RawExtension | Kind::FieldsV1 | Kind::Json | Kind::Any => Shape::Untyped,
             Kind::SchemaOrArray(_) | Kind::SchemaOrBool(_) | Kind::SchemaOrStringArray(_) => Shape::Untyped,
-            Kind::Struct(id) => Shape::Struct { id: *id, atomic: atomic_map || schema.get(*id).atomic },
+            Kind::Struct(id) => {
+                let granular = merge.is_some_and(|m| m.granular);
+                Shape::Struct { id: *id, atomic: atomic_map || (schema.get(*id).atomic && !granular) }
+            }
             Kind::Map(of) => Shape::Map { of, atomic: atomic_map },
             Kind::List(of) | Kind::ListMessage(of) => {
                 let items = match merge.map(|m| (m.list_type, m.list_map_keys.as_slice())) {

@@ -238,6 +238,8 @@ pub struct Merge {
     pub list_map_keys: Vec<Text>,
     /// `+mapType=atomic` or `+structType=atomic` on the field.
     pub atomic_map: bool,
+    /// `+structType=granular` on the field: its type's `atomic` does not count here.
+    pub granular: bool,
     /// `patchStrategy` has `merge`.
     pub patch_merge: bool,
     /// `patchStrategy` has `retainKeys`.

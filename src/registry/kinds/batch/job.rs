@@ -16,12 +16,13 @@ pub(in crate::registry) struct Jobs;
 
 impl Hooks for Jobs {
     fn prepare_for_create(&self, _: &WriteContext<'_>, object: &mut Object) {
+        // Where the job's labels are the template's by default, they stay so. Labels that a user gave both alike
+        // can't be told from these.
+        let same = object.labels().is_none_or(|own| template_labels(object) == Some(own));
         if object.at(&["spec", "manualSelector"]).and_then(Value::as_bool) != Some(true) {
             select_by_uid(object);
         }
-        // Labels of the template are the default of the job's own, those just set among them.
-        let labels = object.at(&["spec", "template", "metadata", "labels"]).and_then(Value::as_object);
-        if let (None, Some(labels)) = (object.labels(), labels.cloned()) {
+        if same && let Some(labels) = template_labels(object).cloned() {
             object.set_labels(labels);
         }
     }
@@ -30,6 +31,10 @@ impl Hooks for Jobs {
         let said = options.propagation_policy.is_some() || options.orphan_dependents.is_some();
         if said { Vec::new() } else { vec![ORPHANS.to_owned()] }
     }
+}
+
+fn template_labels(job: &Object) -> Option<&Map> {
+    job.at(&["spec", "template", "metadata", "labels"]).and_then(Value::as_object)
 }
 
 fn select_by_uid(object: &mut Object) {
