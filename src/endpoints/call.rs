@@ -106,6 +106,7 @@ impl Call<'_> {
             resource_version_match: parameters.resource_version_match.clone(),
             send_initial_events: parameters.send_initial_events,
             allow_watch_bookmarks: parameters.allow_watch_bookmarks,
+            duration: None,
         })
     }
 

@@ -46,16 +46,17 @@ pub(super) async fn serve(
     options: &ListOptions,
 ) -> Result<Response, Status> {
     let begun = clock::monotonic();
+    let timeout = match parameters.timeout_seconds {
+        None | Some(0) => random::jitter(endpoints.config.min_request_timeout, 1.0),
+        Some(seconds) => Duration::from_secs(u64::try_from(seconds).unwrap_or(0)),
+    };
+    let options = &ListOptions { duration: Some(timeout), ..options.clone() };
     let events = call.served.store()?.watch(call.namespace(), options).await?;
     let include = match negotiation::wants_table(&call.accepted) {
         true => IncludeObject::parse(&call.query)?,
         false => IncludeObject::default(),
     };
     let accepted = negotiation::accepted_stream(&call.parts.headers)?;
-    let timeout = match parameters.timeout_seconds {
-        None | Some(0) => random::jitter(endpoints.config.min_request_timeout, 1.0),
-        Some(seconds) => Duration::from_secs(u64::try_from(seconds).unwrap_or(0)),
-    };
     let signal = endpoints.config.shutdown.clone();
     let end = Box::pin(async move {
         tokio::select! {

@@ -1,7 +1,7 @@
 //! Flags about etcd.
 
 use super::{Errors, path, value};
-use crate::server::config::{CertificateFiles, Etcd as EtcdConfig, Storage};
+use crate::server::config::{CertificateFiles, Etcd as EtcdConfig, Storage, WatchCaches};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Etcd")]
@@ -22,6 +22,13 @@ pub(super) struct Etcd {
     /// in --data-dir.
     #[arg(long, value_name = "URL,…")]
     etcd_servers: Vec<String>,
+    /// Whether reads and watches are answered from memory where they can be [default: true].
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    watch_cache: Option<String>,
+    /// resource[.group]#size, parted by commas: a size of 0 turns the cache of that resource off; others change
+    /// nothing, as caches grow and shrink by themselves.
+    #[arg(long, value_name = "RESOURCE#SIZE,…")]
+    watch_cache_sizes: Vec<String>,
 }
 
 impl Etcd {
@@ -59,6 +66,32 @@ impl Etcd {
         let prefix = errors.value("--etcd-prefix", self.etcd_prefix.as_ref(), prefix, "/registry".to_owned());
         Storage::Etcd(EtcdConfig { servers, prefix, ca_file: path(self.etcd_cafile.as_ref()), client })
     }
+}
+
+impl Etcd {
+    pub(super) fn read_caches(&self, errors: &mut Errors) -> WatchCaches {
+        let on = errors.value("--watch-cache", self.watch_cache.as_ref(), value::boolean, true);
+        let mut off = Vec::new();
+        for text in value::list(&self.watch_cache_sizes) {
+            match errors.take("--watch-cache-sizes", cache_size(&text)) {
+                Some((resource, 0)) => off.push(resource),
+                Some(_) | None => {}
+            }
+        }
+        if on { WatchCaches::AllBut(off) } else { WatchCaches::Off }
+    }
+}
+
+/// `resource[.group]#size`: group and plural, and the size.
+fn cache_size(text: &str) -> Result<((String, String), u32), String> {
+    let parts = text.split_once('#').filter(|(resource, size)| !resource.is_empty() && !size.contains('#'));
+    let (resource, size) = parts.ok_or_else(|| format!("invalid value of watch cache size: {text}"))?;
+    if size.starts_with('-') && size.parse::<i64>().is_ok() {
+        return Err(format!("watch cache size cannot be negative: {text}"));
+    }
+    let size = size.parse().map_err(|_| format!("invalid size of watch cache size: {text}"))?;
+    let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
+    Ok(((group.to_owned(), plural.to_owned()), size))
 }
 
 fn check_url(url: &str) -> Result<(), &'static str> {

@@ -148,6 +148,7 @@ impl Flags {
             serving: self.secure_serving.read(generic.advertise_address, &data_dir, errors),
             data_dir,
             storage: self.etcd.read(errors),
+            watch_caches: self.etcd.read_caches(errors),
             authentication: self.authentication.read(errors),
             authorization: self.authorization.read(errors),
             admission: self.admission.read(errors),

@@ -7,10 +7,11 @@
 //! version isn't served); what it hands out is a [`Stored`]: the bytes as storage keeps them, with the revision of
 //! their last write. Reads build no trees.
 //!
-//! - [`store`]: the store, its verbs in one file each.
+//! - [`store`]: the store, its verbs in one file each. It reads from the resource's watch cache where it can.
 //! - [`strategy`]: what differs between resources, as a table; [`kinds`]: what is special about single ones.
 //! - [`options`]: what a caller asks for.
 
+mod cache_metrics;
 mod errors;
 mod keys;
 pub mod kinds;
@@ -27,6 +28,7 @@ pub mod strategy;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cache_metrics::CacheMetrics;
 pub(crate) use kinds::core::secret::encode_strings;
 pub(crate) use kinds::core::service::server_user;
 pub use kinds::core::service::{Cidr, PortRange, ServiceNetwork, ServiceRepair};
@@ -36,6 +38,6 @@ pub use options::{
     WriteContext,
 };
 pub(crate) use server_writes::{SERVER_MANAGER, ServerChange, note_server};
-pub use store::{Registry, RegistryConfig, Store};
+pub use store::{Caches, Registry, RegistryConfig, Store};
 pub use stored::{CacheEvent, EncodingKey, Encodings, Stored, WatchEvent, WatchEventKind, WatchStream};
 pub use strategy::{Hooks, Strategy};

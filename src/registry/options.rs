@@ -1,5 +1,7 @@
 //! What callers of a store ask for, and the callbacks that they hand it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use keelson_apimachinery::Status;
 use keelson_apimachinery::meta::Object;
@@ -30,6 +32,8 @@ pub struct ListOptions {
     pub send_initial_events: Option<bool>,
     /// Watch only: whether bookmarks are wanted.
     pub allow_watch_bookmarks: bool,
+    /// Watch only: how long it is read; a bookmark comes shortly before it ends. `None` where that isn't known.
+    pub duration: Option<Duration>,
 }
 
 /// A page of a list.

@@ -99,6 +99,17 @@ impl Selection {
         self.fields.required_value("metadata.namespace")
     }
 
+    /// The one value of the string at `path` that it can select, where it demands one.
+    pub(crate) fn value_at(&self, path: &[&str]) -> Option<&str> {
+        let mut terms = self.fields.requirements().iter();
+        let demands = |field: &str| {
+            self.source(field)
+                .is_some_and(|source| matches!(source, FieldSource::Text(other) if other == path))
+        };
+        let term = terms.find(|r| r.operator == fields::Operator::Equals && demands(r.field.as_str()))?;
+        Some(&term.value)
+    }
+
     /// Whether it selects a value of this namespace and name.
     pub(crate) fn matches(&self, namespace: &str, name: &str, stored: &Stored) -> Result<bool, Status> {
         if self.is_everything() {

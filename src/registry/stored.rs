@@ -1,5 +1,6 @@
 //! What the registry hands out: stored bytes, with the revision that they were read or written at.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -75,6 +76,26 @@ impl Stored {
         let scan = |raw| scan::metadata(keelson_api::schema(), resource.type_id, raw).map_err(unreadable);
         self.message(resource)?.map(scan).transpose()
     }
+}
+
+/// The string at `path` of a stored value of `resource`; empty where there is none, or the value can't be read:
+/// whoever reads the object is told.
+pub(crate) fn text_at<'v>(
+    value: &'v Bytes,
+    revision: u64,
+    resource: &Resource,
+    path: &[&str],
+) -> Cow<'v, str> {
+    if value.first() != Some(&b'{')
+        && let Ok(envelope) = envelope::open(value)
+        && group_version(envelope.api_version) == (resource.group.as_str(), resource.version.as_str())
+    {
+        let found = scan::text_at(keelson_api::schema(), resource.type_id, envelope.raw, path);
+        return found.ok().flatten().unwrap_or_default();
+    }
+    let stored = Stored { value: value.clone(), revision };
+    let text = stored.decode(resource.type_id).map(|object| object.str_at(path).to_owned());
+    Cow::Owned(text.unwrap_or_default())
 }
 
 fn group_version(api_version: &str) -> (&str, &str) {

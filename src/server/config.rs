@@ -19,6 +19,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where the objects are.
     pub storage: Storage,
+    /// Which resources are read from watch caches. Default: all but events.
+    pub watch_caches: WatchCaches,
     /// Who may come in.
     pub authentication: authn::Config,
     /// Who may do what.
@@ -77,6 +79,15 @@ pub enum Storage {
     Embedded,
     /// In etcd.
     Etcd(Etcd),
+}
+
+/// Which resources are read from watch caches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WatchCaches {
+    /// None.
+    Off,
+    /// All but events and these, by group and plural.
+    AllBut(Vec<(String, String)>),
 }
 
 /// How to reach etcd.

@@ -50,7 +50,7 @@ use crate::authn::token_file::TokenFileError;
 use crate::bootstrap::{self, BootstrapError, Endpoint, KubernetesService};
 use crate::endpoints::{Endpoints, EndpointsConfig};
 use crate::filters::chain::{self, Chain};
-use crate::registry::{Registry, RegistryConfig};
+use crate::registry::{CacheMetrics, Caches, Registry, RegistryConfig};
 use crate::telemetry::Metrics;
 
 /// Files that the process keeps for other things than connections.
@@ -157,6 +157,7 @@ struct Running {
     request_timeout: Duration,
     /// What puts the server behind the service `kubernetes`; `None` where others can't reach it.
     announced: Option<Arc<KubernetesService>>,
+    registry: Arc<Registry>,
 }
 
 impl Server {
@@ -240,7 +241,8 @@ impl Running {
             lifecycle.tasks.spawn("announce", async move { end.unless_begun(service.run()).await });
         }
         let end = lifecycle.background.signal();
-        let maintain = async move { bootstrap::maintain(&registry).await };
+        let maintained = registry.clone();
+        let maintain = async move { bootstrap::maintain(&maintained).await };
         lifecycle.tasks.spawn("maintain", async move { end.unless_begun(Box::pin(maintain)).await });
         info!(%address, "Serving securely");
         Ok(Running {
@@ -251,6 +253,7 @@ impl Running {
             shutdown_delay: config.shutdown_delay,
             request_timeout: config.limits.request_timeout,
             announced,
+            registry,
         })
     }
 
@@ -263,6 +266,7 @@ impl Running {
             }
         };
         self.lifecycle.end(self.shutdown_delay, self.request_timeout, withdraw).await;
+        self.registry.close().await;
     }
 }
 
@@ -310,6 +314,7 @@ async fn build(
         metrics: metrics.registry().clone(),
     };
     let admission = Arc::new(admission::build(&config.admission, &admitted)?);
+    CacheMetrics::register(&registry, metrics.registry())?;
     let endpoints = Arc::new(Endpoints::new(
         registry.clone(),
         EndpointsConfig {
@@ -342,6 +347,10 @@ fn registry_config(config: &Config, storage: &storage::Opened) -> RegistryConfig
         prefix: storage.prefix.clone(),
         services: config.services.clone(),
         event_ttl: config.event_ttl,
+        caches: match &config.watch_caches {
+            config::WatchCaches::Off => Caches::None,
+            config::WatchCaches::AllBut(off) => Caches::AllBut(off.clone()),
+        },
         ..RegistryConfig::default()
     }
 }

@@ -11,7 +11,7 @@ use super::*;
 use crate::authn;
 use crate::authz::Mode;
 use crate::registry::ServiceNetwork;
-use crate::server::config::{Limits, Serving, Storage};
+use crate::server::config::{Limits, Serving, Storage, WatchCaches};
 use crate::telemetry;
 
 /// A configuration for a server on a free port of loopback, with all its files below `directory`.
@@ -33,6 +33,7 @@ fn config(directory: &Path) -> Config {
         },
         data_dir: directory.to_owned(),
         storage: Storage::Embedded,
+        watch_caches: WatchCaches::AllBut(Vec::new()),
         authentication: authn::Config { client_ca_file: None, token_file: Some(tokens), anonymous: true },
         admission: crate::admission::Config::default(),
         authorization: Mode::PrivilegedOnly,

@@ -1,5 +1,7 @@
 //! Deleting: at once, after a grace period, or when the finalizers are gone.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use keelson_apimachinery::Status;
 use keelson_apimachinery::field::{FieldError, Path};
 use keelson_apimachinery::meta::Object;
@@ -8,12 +10,22 @@ use keelson_storage::{Error, KeyValue};
 
 use super::Store;
 use super::create::at;
+use super::reads::same_state;
 use crate::registry::Stored;
 use crate::registry::options::{Admit, DeleteOptions, Deleted, Operation, WriteContext};
 use crate::registry::strategy::GarbageCollection;
 
 const ORPHAN: &str = "orphan";
 const FOREGROUND: &str = "foregroundDeletion";
+
+/// One try to delete.
+#[derive(Clone, Copy)]
+struct Attempt<'a> {
+    context: &'a WriteContext<'a>,
+    key: &'a str,
+    /// Whether it was storage's own state that decided, or a write was sent: what came of it stands then.
+    settled: &'a AtomicBool,
+}
 
 /// What a deletion comes to for one state of the object.
 enum Plan {
@@ -58,7 +70,32 @@ impl Store {
     ) -> Result<Deleted, Status> {
         let key = self.keys.object(context.namespace, name)?;
         let about = self.about("delete", name);
-        let mut current = self.storage.get(&key).await.map_err(|error| about.status(error))?;
+        let (current, fresh) = self.start(&key).await.map_err(|error| about.status(error))?;
+        let settled = AtomicBool::new(fresh);
+        let attempt = Attempt { context, key: &key, settled: &settled };
+        let done = self.delete_state(attempt, name, options, admit, current.clone()).await;
+        if settled.load(Ordering::Relaxed) {
+            return done;
+        }
+        // What was refused, or left as it was, was so on a cached state.
+        let own = self.storage.get(&key).await.map_err(|error| about.status(error))?;
+        if same_state(own.as_ref(), current.as_ref()) {
+            return done;
+        }
+        self.delete_state(attempt, name, options, admit, own).await
+    }
+
+    /// Deletes the object whose state is `current`.
+    async fn delete_state(
+        &self,
+        attempt: Attempt<'_>,
+        name: &str,
+        options: &DeleteOptions,
+        admit: &dyn Admit,
+        mut current: Option<KeyValue>,
+    ) -> Result<Deleted, Status> {
+        let context = attempt.context;
+        let about = self.about("delete", name);
         // The mark is this request's own write: its resource version is no longer the client's business.
         let mut marked = None;
         loop {
@@ -80,7 +117,7 @@ impl Store {
                 }
                 if existing.deletion_timestamp().is_none() {
                     admit.validate(Operation::Delete, None, Some(&existing)).await?;
-                    match self.terminate(context, &key, &state, existing, options).await? {
+                    match self.terminate(attempt, &state, existing, options).await? {
                         Ok(stored) => {
                             return Ok(Deleted { object: stored, gone: false, answer_object: true });
                         }
@@ -101,7 +138,7 @@ impl Store {
                     return Ok(Deleted { object: stored, gone: false, answer_object });
                 }
                 Plan::Remove => {
-                    match self.remove(context, &key, &state, &existing).await? {
+                    match self.remove(attempt, &state, &existing).await? {
                         Ok(stored) => return Ok(self.gone(stored)),
                         Err(newer) => current = newer,
                     }
@@ -110,7 +147,7 @@ impl Store {
                 Plan::Mark(object) => (object, false),
                 Plan::MarkAndRemove(object) => (object, true),
             };
-            match self.mark(context, &key, &state, object).await? {
+            match self.mark(attempt, &state, object).await? {
                 Err(newer) => current = newer,
                 Ok(stored) if !remove => {
                     return Ok(Deleted { object: stored, gone: false, answer_object: true });
@@ -219,17 +256,17 @@ impl Store {
     /// Writes the object with its mark; the inner error is the newer state where it changed meanwhile.
     async fn mark(
         &self,
-        context: &WriteContext<'_>,
-        key: &str,
+        attempt: Attempt<'_>,
         state: &KeyValue,
         object: Object,
     ) -> Result<Result<Stored, Option<KeyValue>>, Status> {
         let name = object.name().to_owned();
         let value = self.encode(object)?;
-        if context.dry_run || value == state.value {
+        if attempt.context.dry_run || value == state.value {
             return Ok(Ok(Stored { value, revision: state.revision }));
         }
-        match self.storage.update(key, state.revision, value.clone(), self.ttl).await {
+        attempt.settled.store(true, Ordering::Relaxed);
+        match self.storage.update(attempt.key, state.revision, value.clone(), self.ttl).await {
             Ok(revision) => {
                 self.note_written(revision);
                 Ok(Ok(Stored { value, revision }))
@@ -243,16 +280,16 @@ impl Store {
     /// Removes the object; the inner error is the newer state where it changed meanwhile.
     async fn remove(
         &self,
-        context: &WriteContext<'_>,
-        key: &str,
+        attempt: Attempt<'_>,
         state: &KeyValue,
         existing: &Object,
     ) -> Result<Result<Stored, Option<KeyValue>>, Status> {
         let value = state.value.clone();
-        if context.dry_run {
+        if attempt.context.dry_run {
             return Ok(Ok(Stored { value, revision: state.revision }));
         }
-        match self.storage.delete(key, state.revision).await {
+        attempt.settled.store(true, Ordering::Relaxed);
+        match self.storage.delete(attempt.key, state.revision).await {
             Ok(revision) => {
                 self.note_written(revision);
                 self.strategy.hooks.after_delete(existing).await;
@@ -267,8 +304,7 @@ impl Store {
     /// The first deletion of a namespace: it is marked, and its content goes before it does.
     async fn terminate(
         &self,
-        context: &WriteContext<'_>,
-        key: &str,
+        attempt: Attempt<'_>,
         state: &KeyValue,
         mut object: Object,
         options: &DeleteOptions,
@@ -287,7 +323,7 @@ impl Store {
         if orphan != has(ORPHAN) || foreground != has(FOREGROUND) {
             object.set_finalizers(finalizers);
         }
-        self.mark(context, key, state, object).await
+        self.mark(attempt, state, object).await
     }
 }
 

@@ -4,6 +4,7 @@ use keelson_apimachinery::Status;
 use keelson_apimachinery::field::{FieldError, Path};
 
 use super::Store;
+use super::reads::{At, View};
 use crate::registry::Stored;
 use crate::registry::errors::parse_resource_version;
 
@@ -21,8 +22,8 @@ impl Store {
         }
     }
 
-    /// The object no older than `resource_version`, as the client sent it: empty, `0` or a revision. What is
-    /// returned is the current state whatever it says.
+    /// The object no older than `resource_version`, as the client sent it: empty for the current one, `0` for
+    /// whichever is at hand, or a revision.
     ///
     /// # Errors
     /// 404 where there is none, 500 for a version that is no number, 504 for one that has not happened.
@@ -36,9 +37,17 @@ impl Store {
             let path = Path::new("resourceVersion");
             Status::opaque(FieldError::invalid(&path, resource_version, why).to_string())
         })?;
-        if wanted > 0 {
-            self.wait_for_revision(wanted).await?;
+        if resource_version.is_empty() {
+            return self.get(namespace, name).await;
         }
-        self.get(namespace, name).await
+        let key = self.keys.object(namespace, name)?;
+        let at = if wanted == 0 { At::Any } else { At::NotOlderThan(wanted) };
+        match self.view(at).await? {
+            View::Storage(_) => self.get(namespace, name).await,
+            View::Snapshot(snapshot) => match snapshot.get(&key) {
+                Some(found) => Ok(Stored { value: found.value.clone(), revision: found.revision }),
+                None => Err(self.about("get", name).not_found()),
+            },
+        }
     }
 }

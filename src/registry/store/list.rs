@@ -1,12 +1,13 @@
 //! Reading many objects, in pages.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use keelson_apimachinery::Status;
-use keelson_base::clock;
+use keelson_storage::cacher::Snapshot;
 use keelson_storage::{Error, KeyValue, ListRange, Page};
 
 use super::Store;
+use super::reads::{At, View};
 use crate::registry::errors::{LIST_EXPIRED, parse_resource_version, too_large_resource_version};
 use crate::registry::options::{ListOptions, Listing};
 use crate::registry::selection::Selection;
@@ -18,21 +19,10 @@ const CHUNK: usize = 2000;
 /// The most keys that one read brings while selectors drop most of them.
 const MAX_CHUNK: usize = 10_000;
 
-/// How long a request waits for a revision that has not happened.
-const REVISION_WAIT: Duration = Duration::from_secs(3);
-
 const CONTINUE_EXPIRED: &str = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
 
-/// Which revision a list shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum At {
-    /// The current one.
-    Now,
-    /// This one.
-    Exactly(u64),
-    /// The current one, once it is no older than this.
-    NotOlderThan(u64),
-}
+/// Objects of a snapshot that are looked at before others get their turn.
+const TURN: usize = 8192;
 
 impl Store {
     /// A page of the objects that `options` select, in key order.
@@ -65,14 +55,30 @@ impl Store {
         } else {
             (String::new(), at(options, limit > 0)?)
         };
-        let revision = if let At::Exactly(revision) = at { revision } else { 0 };
-        let walk = Walk { prefix, start, limit, paged, revision };
-        self.list_range(walk, &selection, at).await
+        let asked = if let At::Exactly(revision) = at { revision } else { 0 };
+        let mut walk = Walk { prefix, start, limit, paged, asked };
+        match self.view(at).await? {
+            View::Snapshot(snapshot) => {
+                // What comes from memory anyway is not parted, as in kube-apiserver.
+                walk.limit = if at == At::Any { 0 } else { limit };
+                self.list_snapshot(&walk, &selection, &snapshot).await
+            }
+            View::Storage(revision) => self.list_storage(walk, &selection, revision).await,
+        }
     }
 
     async fn list_one(&self, key: String, selection: &Selection, at: At) -> Result<Listing, Status> {
         let about = self.about("list", "");
-        let revision = self.settle(at).await?;
+        let revision = match self.view(at).await? {
+            View::Storage(revision) => revision,
+            View::Snapshot(snapshot) => {
+                let mut listing = Listing { revision: snapshot.revision(), ..Listing::default() };
+                if let Some(item) = snapshot.get(&key) {
+                    self.select(item.clone(), selection, &mut listing.items)?;
+                }
+                return Ok(listing);
+            }
+        };
         let range = ListRange { prefix: key.clone(), start: key.clone(), limit: 1, revision };
         let page = self.storage.list(&range).await.map_err(|error| about.status(error))?;
         let mut listing = Listing { revision: page.revision, ..Listing::default() };
@@ -82,8 +88,66 @@ impl Store {
         Ok(listing)
     }
 
-    async fn list_range(&self, walk: Walk, selection: &Selection, at: At) -> Result<Listing, Status> {
-        let mut revision = self.settle(at).await?;
+    async fn list_snapshot(
+        &self,
+        walk: &Walk,
+        selection: &Selection,
+        snapshot: &Arc<Snapshot>,
+    ) -> Result<Listing, Status> {
+        let mut listing = Listing { revision: snapshot.revision(), ..Listing::default() };
+        let mut items = self.items(snapshot, selection, &walk.prefix, &walk.start);
+        let mut last: Option<&KeyValue> = None;
+        let mut looked_at: usize = 0;
+        while let Some(item) = items.next() {
+            if walk.limit > 0
+                && listing.items.len() >= walk.limit
+                && let Some(last) = last
+            {
+                let shown = i64::try_from(listing.revision).unwrap_or(i64::MAX);
+                listing.continue_token = paging::encode(&last.key, &walk.prefix, shown);
+                if selection.is_everything() {
+                    listing.remaining = i64::try_from(items.count()).ok().map(|more| more.saturating_add(1));
+                }
+                if let Some(cache) = &self.cache {
+                    cache.pin(snapshot);
+                }
+                return Ok(listing);
+            }
+            self.select(item.clone(), selection, &mut listing.items)?;
+            last = Some(item);
+            looked_at += 1;
+            if looked_at.is_multiple_of(TURN) {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(listing)
+    }
+
+    /// The objects below `prefix`, from `start` on, that can be selected, in key order.
+    pub(super) fn items<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        selection: &Selection,
+        prefix: &'a str,
+        start: &str,
+    ) -> Box<dyn Iterator<Item = &'a KeyValue> + Send + 'a> {
+        match self.index_value(selection) {
+            Some(value) => Box::new(snapshot.by_index(value, prefix, start)),
+            None => Box::new(snapshot.range(prefix, start)),
+        }
+    }
+
+    /// The index value that a selection demands, where the cache has that index.
+    pub(super) fn index_value<'s>(&self, selection: &'s Selection) -> Option<&'s str> {
+        selection.value_at(self.strategy.behaviour.index?)
+    }
+
+    async fn list_storage(
+        &self,
+        walk: Walk,
+        selection: &Selection,
+        mut revision: u64,
+    ) -> Result<Listing, Status> {
         let mut listing = Listing::default();
         let mut start = walk.start.clone();
         let mut chunk = if walk.limit > 0 { walk.limit.min(MAX_CHUNK) } else { CHUNK };
@@ -140,36 +204,6 @@ impl Store {
         Ok(())
     }
 
-    /// The revision to ask storage for; 0 for the current one.
-    async fn settle(&self, at: At) -> Result<u64, Status> {
-        match at {
-            At::Now => Ok(0),
-            At::Exactly(revision) => Ok(revision),
-            At::NotOlderThan(revision) => self.wait_for_revision(revision).await.map(|()| 0),
-        }
-    }
-
-    /// Waits until `wanted` has happened.
-    ///
-    /// # Errors
-    /// 504 where it has not after three seconds.
-    pub(super) async fn wait_for_revision(&self, wanted: u64) -> Result<(), Status> {
-        let about = self.about("list", "");
-        let deadline = clock::monotonic() + REVISION_WAIT;
-        let mut pause = Duration::from_millis(10);
-        loop {
-            let current = self.storage.current_revision().await.map_err(|error| about.status(error))?;
-            if current >= wanted {
-                return Ok(());
-            }
-            if clock::monotonic() + pause > deadline {
-                return Err(too_large_resource_version(wanted, current, 1));
-            }
-            clock::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(200));
-        }
-    }
-
     async fn list_error(&self, error: Error, walk: &Walk, start: &str) -> Status {
         match error {
             Error::Compacted { .. } if walk.paged => {
@@ -178,7 +212,7 @@ impl Store {
             }
             Error::Compacted { .. } => Status::expired(LIST_EXPIRED),
             Error::FutureRevision { current } => {
-                too_large_resource_version(walk.revision.max(current + 1), current, 0)
+                too_large_resource_version(walk.asked.max(current + 1), current, 0)
             }
             error => self.about("list", "").status(error),
         }
@@ -193,7 +227,7 @@ struct Walk {
     /// Whether a token said where to start.
     paged: bool,
     /// The revision that was asked for; 0 for none.
-    revision: u64,
+    asked: u64,
 }
 
 fn at(options: &ListOptions, limited: bool) -> Result<At, Status> {
@@ -205,7 +239,8 @@ fn at(options: &ListOptions, limited: bool) -> Result<At, Status> {
         ))
     })?;
     Ok(match (options.resource_version_match.as_str(), revision) {
-        (_, 0) => At::Now,
+        (_, 0) if text.is_empty() => At::Now,
+        (_, 0) => At::Any,
         ("Exact", revision) => At::Exactly(revision),
         ("", revision) if limited => At::Exactly(revision),
         (_, revision) => At::NotOlderThan(revision),

@@ -5,13 +5,15 @@ mod create;
 mod delete;
 mod get;
 mod list;
+mod reads;
 mod too_large;
 mod update;
 mod watch;
 
 pub(crate) use create::now;
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +26,8 @@ use keelson_apimachinery::field::FieldError;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::schema::Kind;
 use keelson_apimachinery::{Map, Status, Text, TypeId, Value};
-use keelson_storage::{KeyValue, Storage};
+use keelson_storage::cacher::{self, Cacher, Index};
+use keelson_storage::{Error, KeyValue, Storage};
 
 use super::errors::About;
 use super::keys::Keys;
@@ -32,6 +35,7 @@ use super::kinds;
 use super::kinds::core::service::ServiceNetwork;
 use super::master_leases::MasterLeases;
 use super::selection::{FieldRules, Selection};
+use super::stored::text_at;
 use super::stored_form::StoredForm;
 use super::strategy::{Behaviour, FieldLabels, NEW_EVENT_FIELDS, Plain, Strategy};
 use super::{Hooks, Stored};
@@ -45,6 +49,31 @@ pub struct RegistryConfig {
     pub services: ServiceNetwork,
     /// How long events are kept (`--event-ttl`).
     pub event_ttl: Duration,
+    /// Which resources are read from watch caches (`--watch-cache`, `--watch-cache-sizes`).
+    pub caches: Caches,
+}
+
+/// Which resources are read from watch caches. Events never are: they are written more often than read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caches {
+    /// No resource.
+    None,
+    /// All but these, by group and plural.
+    AllBut(Vec<(String, String)>),
+}
+
+impl Caches {
+    fn holds(&self, resource: &Resource) -> bool {
+        match self {
+            Caches::None => false,
+            Caches::AllBut(others) => {
+                let named = |(group, plural): &(String, String)| {
+                    *group == *resource.group && *plural == *resource.plural
+                };
+                resource.plural != "events" && !others.iter().any(named)
+            }
+        }
+    }
 }
 
 /// The defaults of kube-apiserver.
@@ -54,6 +83,7 @@ impl Default for RegistryConfig {
             prefix: "/registry".into(),
             services: ServiceNetwork::default(),
             event_ttl: Duration::from_secs(3600),
+            caches: Caches::AllBut(Vec::new()),
         }
     }
 }
@@ -67,6 +97,8 @@ impl fmt::Debug for RegistryConfig {
 /// All stores.
 pub struct Registry {
     stores: HashMap<Text, HashMap<Text, Arc<Store>>>,
+    /// By the directories of their keys.
+    cachers: BTreeMap<Text, CacherOf>,
     storage: Arc<dyn Storage>,
     config: RegistryConfig,
 }
@@ -80,7 +112,7 @@ impl fmt::Debug for Registry {
 impl Registry {
     /// Stores for all built-in resources over `storage`, whose keys are below the server's prefix.
     pub fn new(storage: Arc<dyn Storage>, config: RegistryConfig) -> Self {
-        let mut registry = Registry { stores: HashMap::new(), storage, config };
+        let mut registry = Registry { stores: HashMap::new(), cachers: BTreeMap::new(), storage, config };
         for resource in keelson_api::resources().iter().filter(|r| !r.storage_path.is_empty()) {
             let done = registry.store(&resource.group, &resource.plural).is_some();
             let (group, version) = &resource.storage_version;
@@ -102,7 +134,7 @@ impl Registry {
         registry
     }
 
-    fn open(&self, served: &'static Resource, stored: &'static Resource, hooks: Arc<dyn Hooks>) -> Store {
+    fn open(&mut self, served: &'static Resource, stored: &'static Resource, hooks: Arc<dyn Hooks>) -> Store {
         let behaviour = Behaviour::of(&stored.group, &stored.plural);
         let zero_status = zero_member(stored.type_id, "status");
         // A version that is no stored one may have rules of its own.
@@ -110,6 +142,7 @@ impl Registry {
             .or_else(|| keelson_api::validation::rules(&stored.group, &stored.plural));
         let strategy = Strategy { behaviour, rules, hooks, namespaced: stored.namespaced, zero_status };
         Store {
+            cache: self.cacher(served, stored, behaviour),
             served,
             resource: stored,
             form: StoredForm::of(stored),
@@ -119,6 +152,43 @@ impl Registry {
             prefix: self.config.prefix.clone(),
             ttl: (stored.plural == "events").then_some(self.config.event_ttl),
             written: AtomicU64::new(0),
+        }
+    }
+
+    /// The cacher of a resource, one for all its stores; `None` where it has none.
+    fn cacher(
+        &mut self,
+        served: &'static Resource,
+        stored: &'static Resource,
+        behaviour: &'static Behaviour,
+    ) -> Option<Arc<Cacher>> {
+        if !self.config.caches.holds(served) {
+            return None;
+        }
+        let made = self.cachers.entry(stored.storage_path.clone()).or_insert_with(|| {
+            let mut options = cacher::Options::new(format!("{}/", stored.storage_path));
+            options.index = behaviour.index.map(|path| {
+                fn value<'s>(state: &'s KeyValue, stored: &Resource, path: &[&str]) -> Cow<'s, str> {
+                    text_at(&state.value, state.revision, stored, path)
+                }
+                Index::new(move |state: &KeyValue| value(state, stored, path))
+            });
+            let cacher = Arc::new(Cacher::new(Arc::clone(&self.storage), options));
+            CacherOf { group: &served.group, plural: &served.plural, cacher }
+        });
+        Some(Arc::clone(&made.cacher))
+    }
+
+    /// The cachers, for what is counted in them.
+    pub(crate) fn cachers(&self) -> impl Iterator<Item = &CacherOf> {
+        self.cachers.values()
+    }
+
+    /// Ends the caches: their watches end, and reads go to storage.
+    pub async fn close(&self) {
+        let closing = self.cachers.values().map(|of| of.cacher.close());
+        for unfinished in futures::future::join_all(closing).await.into_iter().filter_map(Result::err) {
+            tracing::warn!(%unfinished, "a watch cache did not end in time");
         }
     }
 
@@ -148,6 +218,14 @@ impl Registry {
     }
 }
 
+/// The cacher of a resource.
+#[derive(Clone)]
+pub(crate) struct CacherOf {
+    pub(crate) group: &'static str,
+    pub(crate) plural: &'static str,
+    pub(crate) cacher: Arc<Cacher>,
+}
+
 /// One resource's objects.
 pub struct Store {
     /// The resource as paths name it: texts speak of its group.
@@ -157,6 +235,7 @@ pub struct Store {
     form: StoredForm,
     keys: Keys,
     storage: Arc<dyn Storage>,
+    cache: Option<Arc<Cacher>>,
     strategy: Strategy,
     prefix: String,
     ttl: Option<Duration>,

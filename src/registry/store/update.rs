@@ -8,10 +8,20 @@ use keelson_storage::{Error, KeyValue};
 
 use super::Store;
 use super::create::{fill_system_fields, wipe_system_fields};
+use super::reads::same_state;
 use crate::registry::Stored;
 use crate::registry::errors::{MODIFIED, parse_resource_version};
 use crate::registry::options::{Admit, Change, Operation, WriteContext};
 use crate::registry::strategy::Hold;
+
+/// What one turn of the loop is about.
+#[derive(Clone, Copy)]
+struct Turned<'a> {
+    key: &'a str,
+    name: &'a str,
+    /// Whether the state is storage's own.
+    fresh: bool,
+}
 
 /// What one turn of the loop came to.
 enum Turn {
@@ -19,6 +29,8 @@ enum Turn {
     Done(Stored, bool),
     /// The key changed meanwhile.
     Again(Option<KeyValue>),
+    /// The write failed, or nobody knows whether it did: it is not tried again.
+    Failed(Status),
 }
 
 impl Store {
@@ -38,24 +50,45 @@ impl Store {
     ) -> Result<(Stored, bool), Status> {
         let key = self.keys.object(context.namespace, name)?;
         let about = self.about("update", name);
-        let mut current = self.storage.get(&key).await.map_err(|error| about.status(error))?;
+        let (mut current, mut fresh) = self.start(&key).await.map_err(|error| about.status(error))?;
         loop {
-            match self.turn(context, &key, name, current, change, admit).await? {
-                Turn::Done(stored, created) => return Ok((stored, created)),
-                Turn::Again(newer) => current = newer,
+            let turn = Turned { key: &key, name, fresh };
+            match self.turn(context, turn, current.clone(), change, admit).await {
+                Ok(Turn::Done(stored, created)) => return Ok((stored, created)),
+                Ok(Turn::Again(newer)) => current = newer,
+                Ok(Turn::Failed(failure)) => return Err(failure),
+                Err(refusal) => match self.newer(turn, current.as_ref()).await? {
+                    None => return Err(refusal),
+                    Some(newer) => current = newer,
+                },
             }
+            fresh = true;
         }
+    }
+
+    /// Storage's own state, where the turn was of another one.
+    async fn newer(
+        &self,
+        turn: Turned<'_>,
+        current: Option<&KeyValue>,
+    ) -> Result<Option<Option<KeyValue>>, Status> {
+        if turn.fresh {
+            return Ok(None);
+        }
+        let own = self.storage.get(turn.key).await;
+        let own = own.map_err(|error| self.about("update", turn.name).status(error))?;
+        Ok((!same_state(own.as_ref(), current)).then_some(own))
     }
 
     async fn turn(
         &self,
         context: &WriteContext<'_>,
-        key: &str,
-        name: &str,
+        turned: Turned<'_>,
         current: Option<KeyValue>,
         change: &mut dyn Change,
         admit: &dyn Admit,
     ) -> Result<Turn, Status> {
+        let Turned { key, name, .. } = turned;
         let main = context.subresource.is_empty();
         let may_create = main && (self.strategy.behaviour.create_on_update || context.create_missing);
         if current.is_none() && !may_create {
@@ -75,7 +108,7 @@ impl Store {
             (Some(current), Some(existing)) => {
                 self.check_version(name, wanted, &current, &mut object)?;
                 let hold = self.strategy.hooks.begin_update(context, &mut object, &existing).await?;
-                let turn = self.replace(context, key, current, existing, object, admit).await;
+                let turn = self.replace(context, turned, current, existing, object, admit).await;
                 settle(hold, context, &turn).await;
                 turn
             }
@@ -162,7 +195,7 @@ impl Store {
     async fn replace(
         &self,
         context: &WriteContext<'_>,
-        key: &str,
+        turned: Turned<'_>,
         current: KeyValue,
         existing: Object,
         mut object: Object,
@@ -175,17 +208,18 @@ impl Store {
         let gone = vanishes.then(|| object.clone());
         keep_times(&mut object, &existing);
         let value = self.encode(object)?;
-        let unchanged = Stored { value: value.clone(), revision: current.revision };
-        if context.dry_run {
-            return Ok(Turn::Done(unchanged, false));
+        let key = turned.key;
+        if context.dry_run || (!vanishes && value == current.value) {
+            return Ok(match self.newer(turned, Some(&current)).await? {
+                None => Turn::Done(Stored { value, revision: current.revision }, false),
+                Some(newer) => Turn::Again(newer),
+            });
         }
         let written = if vanishes {
             self.storage.delete(key, current.revision).await.map(|deleted| {
                 self.note_written(deleted);
                 (value, current.revision)
             })
-        } else if value == current.value {
-            return Ok(Turn::Done(unchanged, false));
         } else {
             let write = |value| self.storage.update(key, current.revision, value, self.ttl);
             self.write_fitting(context, value, write).await
@@ -200,7 +234,7 @@ impl Store {
             }
             Err(Error::Conflict { current }) => Ok(Turn::Again(current)),
             Err(Error::NotFound) => Ok(Turn::Again(None)),
-            Err(error) => Err(about.status(error)),
+            Err(error) => Ok(Turn::Failed(about.status(error))),
         }
     }
 

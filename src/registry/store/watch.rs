@@ -1,37 +1,46 @@
 //! Watching: the current state where it is asked for, then what happens to it.
 //!
-//! A selector sees an object come and go: one that begins to match is `ADDED`, one that ceases to is
-//! `DELETED`, as it was before.
+//! Both come from the resource's watch cache; from storage where there is none, it can't answer, or does not go
+//! back as far as storage does. A selector sees an object come and go: one that begins to match is `ADDED`, one
+//! that ceases to is `DELETED`, as it was before.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::stream;
+use futures::future::BoxFuture;
+use futures::{FutureExt, Stream, StreamExt};
 use keelson_apimachinery::Status;
 use keelson_apimachinery::field::{FieldError, Path};
-use keelson_base::clock;
-use keelson_storage::{Error, Event, KeyValue, ListRange, Storage, Watch};
+use keelson_base::{clock, random};
+use keelson_storage::cacher::{CacheEvent, CacheWatch, Cacher, Scope, Snapshot};
+use keelson_storage::{Error, Event, KeyValue, ListRange, Page, Storage, Watch};
 
 use super::Store;
-use crate::registry::errors::parse_resource_version;
+use super::reads::{At, View};
+use crate::registry::errors::{About, parse_resource_version};
 use crate::registry::keys::Keys;
 use crate::registry::options::ListOptions;
 use crate::registry::selection::Selection;
 use crate::registry::{Stored, WatchEvent, WatchEventKind, WatchStream};
 
-/// How many objects of the initial state are read and held at a time.
+/// How many objects of the initial state are read from storage and held at a time, and how many from a snapshot.
 const CHUNK: usize = 500;
+const SNAPSHOT_CHUNK: usize = 64;
 
-/// No two bookmarks are closer than this.
+/// How often a watch gets a bookmark, about.
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How long before its end a watch gets one more, so that its client goes on from there.
+const BEFORE_THE_END: Duration = Duration::from_secs(2);
 
 /// Where a watch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Begin {
-    /// With the current state.
-    State,
+    /// With the state.
+    State(At),
     /// With what happens from now on.
     Now,
     /// With what happened after this revision.
@@ -40,7 +49,8 @@ enum Begin {
 
 impl Store {
     /// What happens to the objects that `options` select. Events come in order, without gap or repeat. A
-    /// version that is too old makes an error the first item, and so does a consumer that falls behind.
+    /// version that is too old makes an error the first item. The stream of a consumer that falls behind ends:
+    /// it may go on from the last event that it saw.
     ///
     /// # Errors
     /// 400 for bad selectors; 500 for a version that is no number; 504 for one that has not happened, where
@@ -52,63 +62,47 @@ impl Store {
             Status::opaque(FieldError::invalid(&Path::new("resourceVersion"), text, why).to_string())
         })?;
         let begin = match (options.send_initial_events, wanted) {
-            (Some(true), _) | (None, 0) => Begin::State,
+            (Some(true), 0) | (None, 0) if text.is_empty() => Begin::State(At::Now),
+            (Some(true), 0) | (None, 0) => Begin::State(At::Any),
+            (Some(true), revision) => Begin::State(At::NotOlderThan(revision)),
             (Some(false), 0) => Begin::Now,
             (_, revision) => Begin::After(revision),
         };
-        if begin == Begin::State && wanted > 0 {
-            self.wait_for_revision(wanted).await?;
-        }
         let namespace = namespace.filter(|n| !n.is_empty()).or(selection.namespace());
         let only = selection.name().and_then(|name| self.keys.object(namespace, name).ok());
         let prefix = match &only {
             Some(key) => key.clone(),
             None => self.keys.directory_of(namespace)?,
         };
+        let index_value = self.index_value(&selection).map(Arc::from);
+        let phase = match begin {
+            Begin::State(at) => match self.view(at).await? {
+                View::Snapshot(snapshot) => Phase::Snapshot { snapshot, start: String::new() },
+                View::Storage(_) => Phase::State { start: String::new(), revision: 0 },
+            },
+            Begin::Now => {
+                let about = self.about("watch", "");
+                Phase::Open(self.storage.current_revision().await.map_err(|error| about.status(error))?)
+            }
+            Begin::After(revision) => Phase::Open(revision),
+        };
         let watcher = Watcher {
+            about: (&self.served.group, &self.served.plural),
             storage: Arc::clone(&self.storage),
+            cache: self.cache.clone(),
             keys: self.keys.clone(),
             selection,
-            prefix,
-            only,
-            bookmarks: options.allow_watch_bookmarks,
+            prefix: prefix.into(),
+            only: only.is_some(),
+            index_value,
             // Only who asked for the state wants to know where it ends.
             marks_end: options.allow_watch_bookmarks && options.send_initial_events == Some(true),
-            phase: match begin {
-                Begin::State => Phase::State { start: String::new(), revision: 0 },
-                Begin::Now => {
-                    let about = self.about("watch", "");
-                    Phase::Open(self.storage.current_revision().await.map_err(|error| about.status(error))?)
-                }
-                Begin::After(revision) => Phase::Open(revision),
-            },
+            phase,
             ready: VecDeque::new(),
             reached: 0,
-            last_bookmark: clock::monotonic(),
+            bookmarks: options.allow_watch_bookmarks.then(|| Bookmarks::new(options.duration)),
         };
-        let group = self.served.group.clone();
-        let plural = self.served.plural.clone();
-        let to_status = move |error: Failure| match error {
-            Failure::Status(status) => status,
-            Failure::Storage(error) => {
-                let about = crate::registry::errors::About {
-                    group: &group,
-                    plural: &plural,
-                    name: "",
-                    verb: "watch",
-                };
-                about.status(error)
-            }
-        };
-        let events = stream::unfold(Some(watcher), |state| async move {
-            let mut watcher = state?;
-            match watcher.next().await {
-                Ok(Some(event)) => Some((Ok(event), Some(watcher))),
-                Ok(None) => None,
-                Err(failure) => Some((Err(failure), None)),
-            }
-        });
-        Ok(events.map(move |event| event.map_err(&to_status)).boxed())
+        Ok(watcher.boxed())
     }
 }
 
@@ -130,68 +124,245 @@ impl From<Error> for Failure {
 }
 
 enum Phase {
-    /// Reading the state at `revision` (0: not known yet) from the key `start` on.
-    State { start: String, revision: u64 },
+    /// Telling what a snapshot has, from the key `start` on.
+    Snapshot {
+        snapshot: Arc<Snapshot>,
+        start: String,
+    },
+    /// About to read the state at `revision` (0: not known yet) from storage, from the key `start` on.
+    State {
+        start: String,
+        revision: u64,
+    },
+    /// Reading it.
+    Reading(BoxFuture<'static, Result<Page, Error>>),
     /// About to watch what happened after this revision.
     Open(u64),
-    /// Watching.
-    Live(Watch),
+    /// Opening the watch.
+    Opening(u64, BoxFuture<'static, Result<Opened, Error>>),
+    /// Watching the cache.
+    Cached(CacheWatch),
+    /// Watching storage.
+    Stored(Watch),
+    Over,
 }
 
-/// One watch in progress. It holds a page of the state at most; what happens is buffered by storage, which
-/// ends a watch that is not read.
+enum Opened {
+    Cached(CacheWatch),
+    Stored(Watch),
+}
+
+/// When the next bookmark is due.
+struct Bookmarks {
+    last: clock::Instant,
+    /// When the last one of all is due.
+    pre_end: Option<clock::Instant>,
+    /// Of a watch of the cache, which nothing wakes otherwise.
+    timer: Option<BoxFuture<'static, ()>>,
+}
+
+impl Bookmarks {
+    fn new(duration: Option<Duration>) -> Self {
+        let now = clock::monotonic();
+        // Durations of centuries have no end.
+        let end = duration.and_then(|duration| now.checked_add(duration));
+        let pre_end = end.and_then(|end| end.checked_sub(BEFORE_THE_END)).filter(|time| *time > now);
+        Bookmarks { last: now, pre_end, timer: None }
+    }
+
+    /// Whether one is due, by the timer. Asks to be woken when it is not.
+    fn is_due(&mut self, context: &mut Context<'_>) -> bool {
+        let pre_end = &self.pre_end;
+        let timer = self.timer.get_or_insert_with(|| {
+            let now = clock::monotonic();
+            // Watches that begin together are parted.
+            let regular = random::jitter(BOOKMARK_INTERVAL, 0.03);
+            let wait = match pre_end {
+                Some(time) if *time > now => regular.min(*time - now),
+                _ => regular,
+            };
+            clock::sleep(wait).boxed()
+        });
+        if timer.poll_unpin(context).is_pending() {
+            return false;
+        }
+        self.timer = None;
+        true
+    }
+}
+
+/// One watch in progress. It holds a part of the state at most; what happens is buffered by the cache or storage,
+/// which ends a watch that is not read.
 struct Watcher {
+    /// Group and plural, for texts.
+    about: (&'static str, &'static str),
     storage: Arc<dyn Storage>,
+    cache: Option<Arc<Cacher>>,
     keys: Keys,
     selection: Selection,
-    prefix: String,
-    /// The one key that is watched, where the selector names it.
-    only: Option<String>,
-    bookmarks: bool,
+    /// What keys start with; the one key that is watched, where the selector names it.
+    prefix: Arc<str>,
+    only: bool,
+    /// What the selector demands of the cache's index.
+    index_value: Option<Arc<str>>,
     marks_end: bool,
     phase: Phase,
     ready: VecDeque<WatchEvent>,
     /// The last revision that was told to the consumer.
     reached: u64,
-    last_bookmark: clock::Instant,
+    /// `None` where none are wanted.
+    bookmarks: Option<Bookmarks>,
+}
+
+impl Stream for Watcher {
+    type Item = Result<WatchEvent, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        match this.poll_event(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(event))) => Poll::Ready(Some(Ok(event))),
+            Poll::Ready(end) => {
+                (this.phase, this.ready) = (Phase::Over, VecDeque::new());
+                let (group, plural) = this.about;
+                Poll::Ready(end.map(|item| {
+                    item.map_err(|failure| match failure {
+                        Failure::Status(status) => status,
+                        Failure::Storage(error) => {
+                            About { group, plural, name: "", verb: "watch" }.status(error)
+                        }
+                    })
+                }))
+            }
+        }
+    }
 }
 
 impl Watcher {
-    async fn next(&mut self) -> Result<Option<WatchEvent>, Failure> {
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<WatchEvent, Failure>>> {
         loop {
             if let Some(event) = self.ready.pop_front() {
-                return Ok(Some(event));
+                if self.ready.is_empty() {
+                    // Most watches are idle most of the time.
+                    self.ready = VecDeque::new();
+                }
+                return Poll::Ready(Some(Ok(event)));
             }
-            match &mut self.phase {
-                Phase::State { .. } => self.read_state().await?,
+            let stepped = match &mut self.phase {
+                Phase::Over => return Poll::Ready(None),
+                Phase::Snapshot { .. } => self.tell_snapshot(),
+                Phase::State { start, revision } => {
+                    let range = ListRange {
+                        prefix: self.prefix.to_string(),
+                        start: std::mem::take(start),
+                        limit: CHUNK,
+                        revision: *revision,
+                    };
+                    let storage = Arc::clone(&self.storage);
+                    self.phase = Phase::Reading(async move { storage.list(&range).await }.boxed());
+                    Ok(())
+                }
+                Phase::Reading(reading) => {
+                    let page = futures::ready!(reading.poll_unpin(context));
+                    self.tell_page(page)
+                }
                 Phase::Open(after) => {
                     let after = *after;
-                    let watch = self.storage.watch(&self.prefix, after).await;
-                    self.phase = Phase::Live(watch.map_err(|error| too_old(error, after))?);
-                    self.reached = self.reached.max(after);
+                    self.phase = Phase::Opening(after, self.open(after));
+                    Ok(())
                 }
-                Phase::Live(watch) => match watch.next().await {
-                    None => return Ok(None),
-                    Some(Err(error)) => return Err(too_old(error, self.reached)),
-                    Some(Ok(event)) => self.take(event)?,
+                Phase::Opening(after, opening) => {
+                    let after = *after;
+                    self.reached = self.reached.max(after);
+                    match futures::ready!(opening.poll_unpin(context)) {
+                        Ok(Opened::Cached(watch)) => self.phase = Phase::Cached(watch),
+                        Ok(Opened::Stored(watch)) => self.phase = Phase::Stored(watch),
+                        Err(error) => return Poll::Ready(Some(Err(too_old(error, after)))),
+                    }
+                    Ok(())
+                }
+                Phase::Cached(watch) => match watch.poll_next_unpin(context) {
+                    Poll::Ready(None) => return Poll::Ready(None),
+                    Poll::Ready(Some(Err(error))) => {
+                        return Poll::Ready(Some(Err(too_old(error, self.reached))));
+                    }
+                    Poll::Ready(Some(Ok(event))) => self.take_shared(event),
+                    Poll::Pending => {
+                        let Some(bookmarks) = &mut self.bookmarks else { return Poll::Pending };
+                        if !bookmarks.is_due(context) {
+                            return Poll::Pending;
+                        }
+                        if let Some(delivered) = watch.delivered() {
+                            self.bookmark(delivered);
+                        }
+                        Ok(())
+                    }
                 },
+                Phase::Stored(watch) => match futures::ready!(watch.poll_next_unpin(context)) {
+                    None => return Poll::Ready(None),
+                    Some(Err(error)) => return Poll::Ready(Some(Err(too_old(error, self.reached)))),
+                    Some(Ok(event)) => self.take(event),
+                },
+            };
+            if let Err(status) = stepped {
+                return Poll::Ready(Some(Err(status.into())));
             }
         }
     }
 
-    async fn read_state(&mut self) -> Result<(), Failure> {
-        let Phase::State { start, revision } = &self.phase else { return Ok(()) };
-        let range = ListRange {
-            prefix: self.prefix.clone(),
-            start: start.clone(),
-            limit: CHUNK,
-            revision: *revision,
+    /// Opens a watch of what happened after a revision: of the cache, or of storage, which may go further back.
+    fn open(&self, after: u64) -> BoxFuture<'static, Result<Opened, Error>> {
+        let (storage, cache, prefix) = (Arc::clone(&self.storage), self.cache.clone(), self.prefix.clone());
+        let scope = match (self.only, &self.index_value) {
+            (true, _) => Scope::Key(prefix.clone()),
+            (false, Some(value)) => Scope::Index { value: value.clone(), prefix: prefix.clone() },
+            (false, None) => Scope::Prefix(prefix.clone()),
         };
-        let page = self.storage.list(&range).await.map_err(|error| match error {
-            Error::Compacted { .. } => {
-                Failure::Status(Status::expired("The resourceVersion for the provided watch is too old."))
+        async move {
+            if let Some(cache) = cache
+                && let Ok(watch) = cache.watch(scope, after).await
+            {
+                return Ok(Opened::Cached(watch));
             }
-            error => Failure::Storage(error),
+            storage.watch(&prefix, after).await.map(Opened::Stored)
+        }
+        .boxed()
+    }
+
+    /// Tells the next part of the snapshot.
+    fn tell_snapshot(&mut self) -> Result<(), Status> {
+        let Phase::Snapshot { snapshot, start } = &self.phase else { return Ok(()) };
+        let (snapshot, start) = (Arc::clone(snapshot), start.clone());
+        let mut items: Box<dyn Iterator<Item = &KeyValue>> = match &self.index_value {
+            Some(value) => Box::new(snapshot.by_index(value, &self.prefix, &start)),
+            None => Box::new(snapshot.range(&self.prefix, &start)),
+        };
+        let mut last = None;
+        for item in items.by_ref().take(SNAPSHOT_CHUNK) {
+            last = Some(&item.key);
+            if let Some(object) = self.selected(item)? {
+                self.ready.push_back(WatchEvent::new(WatchEventKind::Added, object));
+            }
+        }
+        let next = last.filter(|_| items.next().is_some()).map(|last| format!("{last}\0"));
+        drop(items);
+        match next {
+            Some(start) => self.phase = Phase::Snapshot { snapshot, start },
+            None => self.end_state(snapshot.revision()),
+        }
+        Ok(())
+    }
+
+    /// Tells a page of the state.
+    fn tell_page(&mut self, page: Result<Page, Error>) -> Result<(), Status> {
+        let page = page.map_err(|error| match error {
+            Error::Compacted { .. } => {
+                Status::expired("The resourceVersion for the provided watch is too old.")
+            }
+            error => {
+                let (group, plural) = self.about;
+                About { group, plural, name: "", verb: "watch" }.status(error)
+            }
         })?;
         let last = page.items.last().map(|item| item.key.clone());
         for item in page.items {
@@ -199,43 +370,49 @@ impl Watcher {
                 self.ready.push_back(WatchEvent::new(WatchEventKind::Added, object));
             }
         }
-        self.phase = match last {
+        match last {
             Some(last) if page.remaining > 0 => {
-                Phase::State { start: format!("{last}\0"), revision: page.revision }
+                self.phase = Phase::State { start: format!("{last}\0"), revision: page.revision };
             }
-            _ => {
-                if self.marks_end {
-                    self.ready.push_back(bookmark(WatchEventKind::InitialEventsEnd, page.revision));
-                }
-                Phase::Open(page.revision)
-            }
-        };
+            _ => self.end_state(page.revision),
+        }
         Ok(())
     }
 
-    fn take(&mut self, event: Event) -> Result<(), Failure> {
-        let revision = event.revision();
-        if !matches!(event, Event::Progress { .. }) {
-            // What was dropped for long is worth a word: everything before this event was delivered.
-            self.maybe_bookmark(revision.saturating_sub(1));
+    fn end_state(&mut self, revision: u64) {
+        if self.marks_end {
+            self.ready.push_back(bookmark(WatchEventKind::InitialEventsEnd, revision));
         }
-        let event = match event {
+        self.phase = Phase::Open(revision);
+    }
+
+    /// Takes an event of the cache's.
+    fn take_shared(&mut self, event: Arc<CacheEvent>) -> Result<(), Status> {
+        let before = event.before.as_ref().map(|item| self.selected(item)).transpose()?.flatten();
+        let now = event.now.as_ref().map(|item| self.selected(item)).transpose()?.flatten();
+        if let Some(told) = told(now, before, event.revision) {
+            self.reached = self.reached.max(event.revision);
+            self.ready.push_back(WatchEvent { shared: Some(event), ..told });
+        }
+        Ok(())
+    }
+
+    /// Takes an event of storage's.
+    fn take(&mut self, event: Event) -> Result<(), Status> {
+        let revision = event.revision();
+        let (now, before) = match event {
             Event::Progress { revision } => {
                 self.maybe_bookmark(revision);
                 return Ok(());
             }
-            Event::Put { now, before } => {
-                let before = before.map(|item| self.selected(&item)).transpose()?.flatten();
-                match (self.selected(&now)?, before) {
-                    (Some(object), Some(_)) => Some(WatchEvent::new(WatchEventKind::Modified, object)),
-                    (Some(object), None) => Some(WatchEvent::new(WatchEventKind::Added, object)),
-                    (None, Some(before)) => Some(gone(before, revision)),
-                    (None, None) => None,
-                }
-            }
-            Event::Delete { before, .. } => self.selected(&before)?.map(|before| gone(before, revision)),
+            Event::Put { now, before } => (Some(now), before),
+            Event::Delete { before, .. } => (None, Some(before)),
         };
-        if let Some(event) = event {
+        // What was dropped for long is worth a word: everything before this event was delivered.
+        self.maybe_bookmark(revision.saturating_sub(1));
+        let before = before.map(|item| self.selected(&item)).transpose()?.flatten();
+        let now = now.map(|item| self.selected(&item)).transpose()?.flatten();
+        if let Some(event) = told(now, before, revision) {
             self.reached = self.reached.max(revision);
             self.ready.push_back(event);
         }
@@ -245,7 +422,7 @@ impl Watcher {
     /// The object of an item, where it is selected.
     fn selected(&self, item: &KeyValue) -> Result<Option<Stored>, Status> {
         // Keys of other names may begin with the one that is watched.
-        if self.only.as_deref().is_some_and(|only| only != &*item.key) {
+        if self.only && *self.prefix != *item.key {
             return Ok(None);
         }
         let Some((namespace, name)) = self.keys.parse(&item.key) else { return Ok(None) };
@@ -253,15 +430,33 @@ impl Watcher {
         Ok(self.selection.matches(namespace, name, &stored)?.then_some(stored))
     }
 
-    fn maybe_bookmark(&mut self, revision: u64) {
-        if !self.bookmarks || revision <= self.reached {
-            return;
-        }
-        let now = clock::monotonic();
-        if now - self.last_bookmark >= BOOKMARK_INTERVAL {
-            (self.last_bookmark, self.reached) = (now, revision);
+    /// Tells that everything up to this revision was delivered, where that is news.
+    fn bookmark(&mut self, revision: u64) {
+        if revision > self.reached {
+            self.reached = revision;
             self.ready.push_back(bookmark(WatchEventKind::Bookmark, revision));
         }
+    }
+
+    /// Does so where the last word is long ago.
+    fn maybe_bookmark(&mut self, revision: u64) {
+        let Some(bookmarks) = &mut self.bookmarks else { return };
+        let now = clock::monotonic();
+        let ends = bookmarks.pre_end.is_some_and(|time| now >= time && bookmarks.last < time);
+        if revision > self.reached && (ends || now - bookmarks.last >= BOOKMARK_INTERVAL) {
+            bookmarks.last = now;
+            self.bookmark(revision);
+        }
+    }
+}
+
+/// What a change is to a watcher that selects the object now, or did before.
+fn told(now: Option<Stored>, before: Option<Stored>, revision: u64) -> Option<WatchEvent> {
+    match (now, before) {
+        (Some(object), Some(_)) => Some(WatchEvent::new(WatchEventKind::Modified, object)),
+        (Some(object), None) => Some(WatchEvent::new(WatchEventKind::Added, object)),
+        (None, Some(before)) => Some(gone(before, revision)),
+        (None, None) => None,
     }
 }
 

@@ -110,6 +110,9 @@ pub struct Behaviour {
     pub returns_deleted: bool,
     /// The fields that selectors may name.
     pub fields: FieldLabels,
+    /// The string by which the watch cache finds objects, too: selectors that demand a value of it look at no
+    /// others.
+    pub index: Option<&'static [&'static str]>,
 }
 
 impl Behaviour {
@@ -128,6 +131,7 @@ impl Behaviour {
             garbage_collection: GarbageCollection::DeleteDependents,
             returns_deleted: false,
             fields: FieldLabels::Metadata,
+            index: None,
         }
     }
 
@@ -179,6 +183,10 @@ impl Behaviour {
         Behaviour { fields: FieldLabels::Listed(fields), ..self }
     }
 
+    const fn indexed(self, path: &'static [&'static str]) -> Self {
+        Behaviour { index: Some(path), ..self }
+    }
+
     /// The row of a stored resource; one with the defaults where the table has none.
     pub fn of(group: &str, plural: &str) -> &'static Behaviour {
         static DEFAULT: Behaviour = Behaviour::new("", "");
@@ -192,9 +200,11 @@ const fn text(label: &'static str, path: &'static [&'static str]) -> FieldLabel 
     FieldLabel { label, source: FieldSource::Text(path) }
 }
 
+const NODE_NAME: &[&str] = &["spec", "nodeName"];
+
 const POD_FIELDS: &[FieldLabel] = &[
-    text("spec.nodeName", &["spec", "nodeName"]),
-    text("spec.host", &["spec", "nodeName"]),
+    text("spec.nodeName", NODE_NAME),
+    text("spec.host", NODE_NAME),
     text("spec.restartPolicy", &["spec", "restartPolicy"]),
     text("spec.schedulerName", &["spec", "schedulerName"]),
     text("spec.serviceAccountName", &["spec", "serviceAccountName"]),
@@ -270,7 +280,7 @@ static TABLE: &[Behaviour] = &[
     }]),
     row("", "persistentvolumeclaims").status().returned(),
     row("", "persistentvolumes").status().returned(),
-    row("", "pods").spec().status().returned().fields(POD_FIELDS),
+    row("", "pods").spec().status().returned().fields(POD_FIELDS).indexed(NODE_NAME),
     row("", "podtemplates")
         .generation(Generation::Rises { from_one: true, members: &["template"] })
         .returned(),
@@ -336,7 +346,8 @@ static TABLE: &[Behaviour] = &[
     row("resource.k8s.io", "resourceslices")
         .spec()
         .returned()
-        .fields(&[text("spec.nodeName", &["spec", "nodeName"]), text("spec.driver", &["spec", "driver"])]),
+        .fields(&[text("spec.nodeName", NODE_NAME), text("spec.driver", &["spec", "driver"])])
+        .indexed(NODE_NAME),
     row("scheduling.k8s.io", "priorityclasses").generation(Generation::Fixed),
     row("storage.k8s.io", "csidrivers")
         .generation(Generation::Rises { from_one: false, members: &["spec"] })

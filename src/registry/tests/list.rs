@@ -1,7 +1,12 @@
 use super::*;
+use crate::registry::Caches;
 
 async fn filled() -> Cluster {
-    let cluster = Cluster::new().await;
+    filled_with(|_| {}).await
+}
+
+async fn filled_with(change: impl FnOnce(&mut RegistryConfig)) -> Cluster {
+    let cluster = Cluster::with(change).await;
     for name in ["c", "a", "e", "b", "d"] {
         let odd = if "ace".contains(name) { "yes" } else { "no" };
         let text = format!(r#"{{"metadata":{{"name":"{name}","labels":{{"odd":"{odd}"}}}}}}"#);
@@ -197,7 +202,8 @@ async fn revisions_are_shown_as_asked_for() {
 
 #[tokio::test]
 async fn what_was_compacted_or_has_not_happened_is_refused() {
-    let cluster = filled().await;
+    // A cache may remember for longer.
+    let cluster = filled_with(|config| config.caches = Caches::None).await;
     let store = cluster.store("configmaps");
     let first = store.list(Some("ns"), &paged(2, "")).await.unwrap();
     cluster.delete("configmaps", "ns", "c", &DeleteOptions::default()).await.unwrap();

@@ -1,5 +1,6 @@
 //! The registry over the embedded store.
 
+mod cached;
 mod create;
 mod defaults;
 mod delete;
@@ -80,6 +81,7 @@ impl Cluster {
 
     /// Ends the store's work.
     pub(super) async fn close(self) {
+        self.registry.close().await;
         self.embedded.close().await.expect("a store that ends");
     }
 

@@ -2,7 +2,7 @@ use futures::StreamExt;
 use keelson_storage::{Error, Event, KeyValue, ListRange, Page};
 
 use super::*;
-use crate::registry::{WatchEventKind, WatchStream};
+use crate::registry::{Caches, WatchEventKind, WatchStream};
 
 fn from(version: &str) -> ListOptions {
     ListOptions { resource_version: version.into(), ..ListOptions::default() }
@@ -245,7 +245,8 @@ impl Storage for Scripted {
 async fn bookmarks_come_once_a_minute_to_those_who_want_them() {
     let (mut script, events) = futures::channel::mpsc::channel(8);
     let storage: Arc<dyn Storage> = Arc::new(Scripted(parking_lot::Mutex::new(Some(events))));
-    let registry = Registry::new(Arc::clone(&storage), RegistryConfig::default());
+    let config = RegistryConfig { caches: Caches::None, ..RegistryConfig::default() };
+    let registry = Registry::new(Arc::clone(&storage), config);
     let store = registry.store("", "configmaps").unwrap();
     let options = ListOptions { allow_watch_bookmarks: true, ..from("5") };
     let mut watch = store.watch(Some("ns"), &options).await.unwrap();

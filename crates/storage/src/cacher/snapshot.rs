@@ -79,7 +79,11 @@ impl Snapshot {
     }
 
     /// The objects whose keys start with `prefix`, from the key `start` on, in key order.
-    pub fn range<'a>(&'a self, prefix: &'a str, start: &str) -> impl Iterator<Item = &'a KeyValue> {
+    pub fn range<'a>(
+        &'a self,
+        prefix: &'a str,
+        start: &str,
+    ) -> impl Iterator<Item = &'a KeyValue> + use<'a> {
         let from = if start > prefix { start } else { prefix };
         self.keys
             .range::<_, str>((Bound::Included(from), Bound::Unbounded))
@@ -99,7 +103,7 @@ impl Snapshot {
         value: &str,
         prefix: &'a str,
         start: &str,
-    ) -> impl Iterator<Item = &'a KeyValue> {
+    ) -> impl Iterator<Item = &'a KeyValue> + use<'a> {
         let from = if start > prefix { start } else { prefix };
         let value: Arc<str> = value.into();
         let first: (Arc<str>, Arc<str>) = (Arc::clone(&value), from.into());
