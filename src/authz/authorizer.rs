@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use async_trait::async_trait;
+use keelson_api::rbac::Rule;
 
 use crate::request::{RequestInfo, UserInfo};
 
@@ -81,6 +82,11 @@ impl Verdict {
         Verdict { decision: Decision::Allow, reason: Cow::Borrowed("") }
     }
 
+    /// Yes, for this reason.
+    pub fn allow_because(reason: String) -> Self {
+        Verdict { decision: Decision::Allow, reason: reason.into() }
+    }
+
     /// Others decide.
     pub fn no_opinion() -> Self {
         Verdict { decision: Decision::NoOpinion, reason: Cow::Borrowed("") }
@@ -92,6 +98,17 @@ impl Verdict {
 #[error("{0}")]
 pub struct AuthorizationError(pub String);
 
+/// What a user may do, as far as it can be listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// The rules, of resources and of paths.
+    pub rules: Vec<Rule>,
+    /// Whether there may be more that can't be listed.
+    pub incomplete: bool,
+    /// Why some could not be found.
+    pub errors: Vec<String>,
+}
+
 /// Judges whether users may do things.
 #[async_trait]
 pub trait Authorizer: Send + Sync {
@@ -100,6 +117,12 @@ pub trait Authorizer: Send + Sync {
     /// # Errors
     /// Where it can't decide; the request is then answered with 500.
     async fn authorize(&self, attributes: &Attributes<'_>) -> Result<Verdict, AuthorizationError>;
+
+    /// What a user may do in a namespace (empty for the cluster). None by default: of most authorizers nobody
+    /// can tell. Cancel safe.
+    async fn rules_for(&self, _: &UserInfo, _namespace: &str) -> Rules {
+        Rules::default()
+    }
 }
 
 /// Asks its authorizers in order until one allows or denies.
@@ -132,5 +155,17 @@ impl Authorizer for Union {
             1 => Err(AuthorizationError(errors.remove(0))),
             _ => Err(AuthorizationError(format!("[{}]", errors.join(", ")))),
         }
+    }
+
+    /// Those of all.
+    async fn rules_for(&self, user: &UserInfo, namespace: &str) -> Rules {
+        let mut all = Rules::default();
+        for authorizer in &self.authorizers {
+            let Rules { rules, incomplete, errors } = authorizer.rules_for(user, namespace).await;
+            all.rules.extend(rules);
+            all.incomplete |= incomplete;
+            all.errors.extend(errors);
+        }
+        all
     }
 }

@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::{Attributes, AuthorizationError, Authorizer, Verdict};
+use keelson_api::rbac::Rule;
+
+use super::{Attributes, AuthorizationError, Authorizer, Rules, Verdict};
+use crate::request::UserInfo;
 
 /// The group whose members may do everything.
 pub const MASTERS: &str = "system:masters";
@@ -28,6 +31,24 @@ pub struct AlwaysAllow;
 impl Authorizer for AlwaysAllow {
     async fn authorize(&self, _: &Attributes<'_>) -> Result<Verdict, AuthorizationError> {
         Ok(Verdict::allow())
+    }
+
+    async fn rules_for(&self, _: &UserInfo, _: &str) -> Rules {
+        let all = || vec!["*".into()];
+        let resources = Rule { verbs: all(), api_groups: all(), resources: all(), ..Rule::default() };
+        let paths = Rule { verbs: all(), non_resource_urls: all(), ..Rule::default() };
+        Rules { rules: vec![resources, paths], ..Rules::default() }
+    }
+}
+
+/// Lets nobody do anything.
+pub struct AlwaysDeny;
+
+#[async_trait]
+impl Authorizer for AlwaysDeny {
+    async fn authorize(&self, _: &Attributes<'_>) -> Result<Verdict, AuthorizationError> {
+        let reason = "Everything is forbidden.".into();
+        Ok(Verdict { reason, ..Verdict::no_opinion() })
     }
 }
 

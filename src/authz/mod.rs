@@ -10,32 +10,46 @@
 mod authorizer;
 mod builtin;
 mod forbidden;
+pub mod rbac;
 
-pub use authorizer::{Attributes, AuthorizationError, Authorizer, Decision, Union, Verdict};
-pub use builtin::{AlwaysAllow, MASTERS, PrivilegedGroup, PublicInfo};
+pub use authorizer::{Attributes, AuthorizationError, Authorizer, Decision, Rules, Union, Verdict};
+pub use builtin::{AlwaysAllow, AlwaysDeny, MASTERS, PrivilegedGroup, PublicInfo};
 pub use forbidden::forbidden;
 
 use std::sync::Arc;
 
-/// Which authorizers decide.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// An authorizer to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Members of `system:masters` may do everything, others may read health and version.
-    #[default]
+    /// Everyone may read health and version.
     PrivilegedOnly,
     /// Everyone may do everything.
     AlwaysAllow,
+    /// Nobody may do anything.
+    AlwaysDeny,
+    /// What roles allow that are bound to users and groups.
+    Rbac,
 }
 
 impl Mode {
-    /// The authorizers of this mode, as one.
+    /// The authorizer of this mode alone, behind that of `system:masters`; RBAC's without a policy.
     pub fn authorizer(self) -> Arc<dyn Authorizer> {
-        let mode: Box<dyn Authorizer> = match self {
+        build(&[self], &mut || Box::new(Union::new(Vec::new())))
+    }
+}
+
+/// The authorizers of these modes in their order, behind that of `system:masters`, as one. `rbac` makes RBAC's.
+pub fn build(modes: &[Mode], rbac: &mut dyn FnMut() -> Box<dyn Authorizer>) -> Arc<dyn Authorizer> {
+    let mut all: Vec<Box<dyn Authorizer>> = vec![Box::new(PrivilegedGroup(MASTERS))];
+    all.extend(modes.iter().map(|mode| -> Box<dyn Authorizer> {
+        match mode {
             Mode::PrivilegedOnly => Box::new(PublicInfo),
             Mode::AlwaysAllow => Box::new(AlwaysAllow),
-        };
-        Arc::new(Union::new(vec![Box::new(PrivilegedGroup(MASTERS)), mode]))
-    }
+            Mode::AlwaysDeny => Box::new(AlwaysDeny),
+            Mode::Rbac => rbac(),
+        }
+    }));
+    Arc::new(Union::new(all))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! `SelfSubjectReview` (who am I) and the access reviews, which ask the server's authorizer.
 
 use http::StatusCode;
+use keelson_api::rbac::Rule;
 use keelson_apimachinery::field::{ErrorType, FieldError, Path, quote};
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Map, Status, Value};
@@ -12,7 +13,7 @@ use super::call::Call;
 use super::decode::{self, Expected};
 use super::represent::Item;
 use super::{Endpoints, body, negotiation};
-use crate::authz::{Attributes, Decision};
+use crate::authz::{Attributes, Decision, Rules};
 use crate::registry::{Admit, Operation};
 use crate::request::{Body, Response, UserInfo, WriteKind, WriteParameters};
 
@@ -27,6 +28,8 @@ pub(super) enum Review {
     Access,
     /// Whether someone may do something in one namespace.
     LocalAccess,
+    /// What the sender may do in a namespace.
+    SelfRules,
 }
 
 impl Review {
@@ -37,6 +40,7 @@ impl Review {
             "selfsubjectaccessreviews" => Some(Review::SelfAccess),
             "subjectaccessreviews" => Some(Review::Access),
             "localsubjectaccessreviews" => Some(Review::LocalAccess),
+            "selfsubjectrulesreviews" => Some(Review::SelfRules),
             _ => None,
         }
     }
@@ -65,7 +69,7 @@ pub(super) async fn serve(
     let manager = call.field_manager(&parameters);
     let admit = endpoints.admit(call, &call.context(&parameters, &manager));
     admit.mutate(Operation::Create, &mut review, None).await?;
-    if kind != Review::SelfSubject {
+    if !matches!(kind, Review::SelfSubject | Review::SelfRules) {
         check_access(kind, &review)?;
     }
     admit.validate(Operation::Create, Some(&review), None).await?;
@@ -79,6 +83,16 @@ pub(super) async fn serve(
         }
         Review::SelfAccess | Review::Access | Review::LocalAccess => {
             judge(endpoints, call, kind, &review).await?
+        }
+        Review::SelfRules => {
+            let namespace = review.str_at(&["spec", "namespace"]);
+            if namespace.is_empty() {
+                return Err(Status::bad_request("no namespace on request"));
+            }
+            let found = endpoints.config.authorizer.rules_for(call.user, namespace).await;
+            // The answer does not repeat the question.
+            review.members_mut().insert("spec", Map::new());
+            rules_tree(&found)
         }
     };
     review.members_mut().insert("status", status);
@@ -102,6 +116,23 @@ fn user_tree(user: &UserInfo) -> Map {
         tree.insert("extra", extra.collect::<Map>());
     }
     tree
+}
+
+/// What a user may do, with the errors as one text.
+fn rules_tree(found: &Rules) -> Map {
+    let of_paths = |rule: &&Rule| !rule.non_resource_urls.is_empty();
+    let list = |rules: Vec<&Rule>| Value::Array(rules.into_iter().map(Rule::to_value).collect());
+    let (paths, resources) = found.rules.iter().partition(of_paths);
+    let mut status = Map::new();
+    status.insert("resourceRules", list(resources));
+    status.insert("nonResourceRules", list(paths));
+    status.insert("incomplete", found.incomplete);
+    match found.errors.as_slice() {
+        [] => {}
+        [one] => drop(status.insert("evaluationError", one.as_str())),
+        many => drop(status.insert("evaluationError", format!("[{}]", many.join(", ")))),
+    }
+    status
 }
 
 /// Asks the authorizer.

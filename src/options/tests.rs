@@ -50,7 +50,7 @@ fn defaults_are_upstreams_but_for_the_store() {
     assert_eq!((config.limits.max_reading, config.limits.max_mutating), (Some(400), Some(200)));
     assert_eq!(config.limits.min_watch, Duration::from_secs(1800));
     assert_eq!(config.shutdown_delay, Duration::ZERO);
-    assert_eq!(config.authorization, authz::Mode::PrivilegedOnly);
+    assert_eq!(config.authorization, [authz::Mode::Rbac]);
     assert!(config.authentication.anonymous);
     assert_eq!(config.services, ServiceNetwork::default());
     assert_eq!(config.event_ttl, Duration::from_secs(3600));
@@ -93,7 +93,8 @@ fn values_are_written_as_go_takes_them() {
         assert_eq!((range.first, range.last), (first, last), "{text}");
     }
     assert_eq!(config(&["--event-ttl=10m"]).event_ttl, Duration::from_secs(600));
-    assert_eq!(config(&["--authorization-mode=AlwaysAllow"]).authorization, authz::Mode::AlwaysAllow);
+    let modes = config(&["--authorization-mode=RBAC,AlwaysAllow"]).authorization;
+    assert_eq!(modes, [authz::Mode::Rbac, authz::Mode::AlwaysAllow]);
     assert_eq!(config(&["--logging-format=json"]).logging.format, Format::Json);
     assert!(!config(&["--tls-min-version=VersionTLS13"]).serving.tls12);
     assert!(!config(&["--anonymous-auth=false"]).authentication.anonymous);

@@ -14,6 +14,7 @@ mod kubeconfig;
 mod lifecycle;
 mod listener;
 mod objects;
+mod rbac;
 mod reload;
 mod routes;
 mod storage;
@@ -104,6 +105,9 @@ pub enum StartError {
     /// The server can't be one of those behind the service `kubernetes`.
     #[error("can't announce this server: {0}")]
     Announce(Status),
+    /// The policy of RBAC can't be read.
+    #[error("can't read the policy of RBAC: {0}")]
+    Policy(Status),
     /// The process gets no signals.
     #[error("signals: {0}")]
     Signals(io::Error),
@@ -286,12 +290,14 @@ async fn build(
     lifecycle: &Lifecycle,
     metrics: &Metrics,
 ) -> Result<Built, StartError> {
-    let authorizer = config.authorization.authorizer();
     let registry = Arc::new(Registry::new(storage.storage.clone(), registry_config(config, storage)));
     let advertised = addresses::advertised(config);
     let address = advertised.unwrap_or(Ipv4Addr::LOCALHOST.into());
     let endpoint = Endpoint { address, port, node_port: None };
     bootstrap::create_missing(&registry, &endpoint).await?;
+    let (tasks, end) = (&lifecycle.tasks, lifecycle.background.signal());
+    let authorizer = rbac::authorizer(&config.authorization, &registry, tasks, &end).await;
+    let authorizer = authorizer.map_err(StartError::Policy)?;
     let announced = match advertised {
         Some(_) => Some(KubernetesService::new(registry.clone(), endpoint).map_err(StartError::Announce)?),
         None => {

@@ -36,7 +36,7 @@ fn config(directory: &Path) -> Config {
         watch_caches: WatchCaches::AllBut(Vec::new()),
         authentication: authn::Config { client_ca_file: None, token_file: Some(tokens), anonymous: true },
         admission: crate::admission::Config::default(),
-        authorization: Mode::PrivilegedOnly,
+        authorization: vec![Mode::Rbac],
         limits: Limits {
             request_timeout: Duration::from_secs(60),
             max_reading: Some(400),

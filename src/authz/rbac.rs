@@ -1,0 +1,118 @@
+//! RBAC: users may do what the roles allow that are bound to them or to their groups.
+//!
+//! The policy is an index from subjects to what is bound to them, so that a decision looks at the bindings of
+//! one user and its groups alone. It is fed by whoever follows the objects ([`Policy`]); readers take no lock.
+//!
+//! Source: "Using RBAC Authorization" in the Kubernetes documentation.
+
+mod index;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use keelson_api::rbac::Rule;
+
+pub use index::{Binding, Policy, RoleRef, Subject};
+
+use super::{Attributes, AuthorizationError, Authorizer, Rules, Verdict};
+use crate::request::UserInfo;
+
+/// Brings a [`Policy`] up to date with what was written here.
+#[async_trait]
+pub trait Freshness: Send + Sync {
+    /// Waits until the policy shows what this server wrote before the call, but not for long. Cancel safe.
+    async fn catch_up(&self);
+}
+
+/// See the module.
+pub struct Rbac {
+    policy: Arc<Policy>,
+    freshness: Arc<dyn Freshness>,
+}
+
+impl Rbac {
+    /// Decides by `policy`, once `freshness` says that it is as fresh as it should be.
+    pub fn new(policy: Arc<Policy>, freshness: Arc<dyn Freshness>) -> Self {
+        Rbac { policy, freshness }
+    }
+}
+
+#[async_trait]
+impl Authorizer for Rbac {
+    async fn authorize(&self, attributes: &Attributes<'_>) -> Result<Verdict, AuthorizationError> {
+        self.freshness.catch_up().await;
+        let mut missing = Vec::new();
+        let policy = self.policy.now();
+        for bound in policy.bound_to(attributes.user, attributes.namespace) {
+            let Some(rules) = policy.rules(bound.binding) else {
+                missing.push(bound.binding.role.not_found());
+                continue;
+            };
+            if rules.iter().any(|rule| allows(rule, attributes)) {
+                return Ok(Verdict::allow_because(format!("RBAC: allowed by {bound}")));
+            }
+        }
+        Ok(match joined(missing) {
+            None => Verdict::no_opinion(),
+            Some(errors) => Verdict { reason: format!("RBAC: {errors}").into(), ..Verdict::no_opinion() },
+        })
+    }
+
+    async fn rules_for(&self, user: &UserInfo, namespace: &str) -> Rules {
+        self.freshness.catch_up().await;
+        let policy = self.policy.now();
+        let mut found = Rules::default();
+        let mut missing = Vec::new();
+        for bound in policy.bound_to(user, namespace) {
+            match policy.rules(bound.binding) {
+                Some(rules) => found.rules.extend(rules.iter().cloned()),
+                None => missing.push(bound.binding.role.not_found()),
+            }
+        }
+        found.errors.extend(joined(missing));
+        found
+    }
+}
+
+/// Errors as one text, each once.
+fn joined(mut errors: Vec<String>) -> Option<String> {
+    let mut seen = std::collections::HashSet::new();
+    errors.retain(|error| seen.insert(error.clone()));
+    match errors.len() {
+        0 => None,
+        1 => errors.pop(),
+        _ => Some(format!("[{}]", errors.join(", "))),
+    }
+}
+
+/// Whether a rule allows what a request asks for.
+fn allows(rule: &Rule, attributes: &Attributes<'_>) -> bool {
+    let listed =
+        |list: &[keelson_apimachinery::Text], wanted: &str| list.iter().any(|t| t == "*" || t == wanted);
+    if !listed(&rule.verbs, attributes.verb) {
+        return false;
+    }
+    if !attributes.is_resource_request {
+        return rule.non_resource_urls.iter().any(|url| match url.strip_suffix('*') {
+            Some(prefix) => attributes.path.starts_with(prefix),
+            None => url == attributes.path,
+        });
+    }
+    let of_resource = |text: &keelson_apimachinery::Text| {
+        if text == "*" {
+            return true;
+        }
+        match (text.split_once('/'), attributes.subresource) {
+            (None, "") => text == attributes.resource,
+            (Some((resource, subresource)), wanted) => {
+                subresource == wanted && (resource == "*" || resource == attributes.resource)
+            }
+            (None, _) => false,
+        }
+    };
+    listed(&rule.api_groups, attributes.group)
+        && rule.resources.iter().any(of_resource)
+        && (rule.resource_names.is_empty() || rule.resource_names.iter().any(|name| name == attributes.name))
+}

@@ -1,0 +1,146 @@
+use keelson_apimachinery::codec::json;
+use keelson_apimachinery::{Text, Value};
+
+use super::*;
+use crate::authz::Decision;
+
+struct Fresh;
+
+#[async_trait]
+impl Freshness for Fresh {
+    async fn catch_up(&self) {}
+}
+
+fn rules(text: &str) -> Vec<Rule> {
+    let value = json::decode_untyped(format!(r#"{{"rules":{text}}}"#).as_bytes()).expect("JSON").value;
+    Rule::read_all(&value)
+}
+
+fn binding(namespace: &str, name: &str, role: (&str, &str), subject: &str) -> Binding {
+    let value: Value = json::decode_untyped(subject.as_bytes()).expect("JSON").value;
+    Binding {
+        namespace: namespace.into(),
+        name: name.into(),
+        role: RoleRef { cluster: role.0 == "ClusterRole", name: role.1.into() },
+        subjects: vec![Subject::read(&value, namespace).expect("a subject")],
+    }
+}
+
+fn user(name: &str, groups: &[&str]) -> UserInfo {
+    UserInfo {
+        name: name.into(),
+        groups: groups.iter().map(|g| (*g).to_owned()).collect(),
+        ..UserInfo::default()
+    }
+}
+
+fn policy() -> Arc<Policy> {
+    let policy = Policy::default();
+    policy.set_role(
+        "",
+        "reader",
+        rules(
+            r#"[{"verbs":["get","list"],"apiGroups":[""],"resources":["pods","pods/log"]},
+                {"verbs":["get"],"nonResourceURLs":["/healthz","/metrics/*"]}]"#,
+        ),
+    );
+    policy.set_role(
+        "ns",
+        "editor",
+        rules(r#"[{"verbs":["*"],"apiGroups":["apps"],"resources":["*/scale"],"resourceNames":["web"]}]"#),
+    );
+    policy.set_binding(binding(
+        "",
+        "readers",
+        ("ClusterRole", "reader"),
+        r#"{"kind":"Group","name":"devs"}"#,
+    ));
+    let account = r#"{"kind":"ServiceAccount","name":"robot"}"#;
+    policy.set_binding(binding("ns", "robots", ("Role", "editor"), account));
+    policy.set_binding(binding("ns", "lost", ("Role", "gone"), r#"{"kind":"User","name":"bob"}"#));
+    Arc::new(policy)
+}
+
+async fn judge(policy: &Arc<Policy>, user: &UserInfo, what: &str) -> Verdict {
+    let rbac = Rbac::new(Arc::clone(policy), Arc::new(Fresh));
+    let mut words = what.split(' ');
+    let (verb, what) = (words.next().unwrap(), words.next().unwrap());
+    let path = what.starts_with('/');
+    let (group, resource) = what.split_once(':').unwrap_or(("", what));
+    let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+    let attributes = Attributes {
+        user,
+        verb,
+        is_resource_request: !path,
+        group,
+        version: "v1",
+        resource: if path { "" } else { resource },
+        subresource: if path { "" } else { subresource },
+        namespace: words.next().unwrap_or(""),
+        name: words.next().unwrap_or(""),
+        path: if path { what } else { "" },
+        field_selector: "",
+        label_selector: "",
+    };
+    rbac.authorize(&attributes).await.expect("RBAC never fails")
+}
+
+#[tokio::test]
+async fn roles_allow_what_they_say_to_whom_they_are_bound() {
+    let policy = policy();
+    let check = async |user: &UserInfo, what: &str, reason: &str| {
+        let verdict = judge(&policy, user, what).await;
+        let allowed = verdict.decision == Decision::Allow;
+        assert_eq!((allowed, &*verdict.reason), (reason.contains("allowed"), reason), "{what}");
+    };
+    let dev = user("alice", &["devs", "system:authenticated"]);
+    let readers = r#"RBAC: allowed by ClusterRoleBinding "readers" of ClusterRole "reader" to Group "devs""#;
+    check(&dev, "get pods ns p", readers).await;
+    check(&dev, "list pods", readers).await;
+    check(&dev, "get pods/log ns p", readers).await;
+    check(&dev, "get pods/exec ns p", "").await;
+    check(&dev, "delete pods ns p", "").await;
+    check(&dev, "get apps:pods ns p", "").await;
+    check(&dev, "get /healthz", readers).await;
+    check(&dev, "get /metrics/slis", readers).await;
+    check(&dev, "get /metrics", "").await;
+    let robot = user("system:serviceaccount:ns:robot", &[]);
+    let robots = r#"RBAC: allowed by RoleBinding "robots/ns" of Role "editor" to ServiceAccount "robot/ns""#;
+    check(&robot, "update apps:deployments/scale ns web", robots).await;
+    check(&robot, "update apps:deployments/scale ns other", "").await;
+    check(&robot, "update apps:deployments/scale other web", "").await;
+    check(&robot, "update apps:deployments ns web", "").await;
+    let lost = r#"RBAC: role.rbac.authorization.k8s.io "gone" not found"#;
+    check(&user("bob", &[]), "get pods ns p", lost).await;
+}
+
+#[tokio::test]
+async fn the_policy_follows_its_objects() {
+    let policy = policy();
+    let dev = user("alice", &["devs"]);
+    let allowed =
+        async |policy: &Arc<Policy>| judge(policy, &dev, "get pods ns p").await.decision == Decision::Allow;
+    policy.remove_role("", "reader");
+    assert!(!allowed(&policy).await);
+    let reader = rules(r#"[{"verbs":["get"],"apiGroups":["*"],"resources":["*"]}]"#);
+    policy.replace_roles(true, vec![(Text::default(), "reader".into(), reader)]);
+    assert!(allowed(&policy).await);
+    let robot = user("system:serviceaccount:ns:robot", &[]);
+    let scale = "get apps:deployments/scale ns web";
+    assert_eq!(judge(&policy, &robot, scale).await.decision, Decision::Allow, "roles of namespaces stay");
+    policy.set_binding(binding("", "readers", ("ClusterRole", "reader"), r#"{"kind":"User","name":"x"}"#));
+    assert!(!allowed(&policy).await, "the binding has other subjects now");
+    policy.remove_binding("", "readers");
+    assert!(judge(&policy, &user("x", &[]), "get pods ns p").await.decision != Decision::Allow);
+    policy.replace_bindings(false, Vec::new());
+    assert_eq!(judge(&policy, &robot, scale).await.decision, Decision::NoOpinion);
+}
+
+#[tokio::test]
+async fn the_rules_of_a_user_are_told() {
+    let rbac = Rbac::new(policy(), Arc::new(Fresh));
+    let found = rbac.rules_for(&user("system:serviceaccount:ns:robot", &["devs"]), "ns").await;
+    assert_eq!((found.rules.len(), found.errors.len()), (3, 0));
+    let found = rbac.rules_for(&user("bob", &[]), "ns").await;
+    assert_eq!(found.errors, [r#"role.rbac.authorization.k8s.io "gone" not found"#]);
+}
