@@ -6,7 +6,8 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 DATA_DIR ?= $(CURDIR)/.data
 BINARY := $(CARGO_TARGET_DIR)/release/kube-apiserver
 # What end-to-end tests and benchmarks run beside the server; the scripts bring it and print its path.
-TOOLS = KEELSON_ETCD=$$(e2e/tools/etcd.sh) KEELSON_KUBECTL=$$(e2e/tools/kubectl.sh)
+TOOLS = KEELSON_ETCD=$$(e2e/tools/etcd.sh) KEELSON_KUBECTL=$$(e2e/tools/kubectl.sh) \
+  KEELSON_CLIENT_GO=$$(e2e/tools/client-go.sh)
 
 .PHONY: run test soak lint bench image e2e test-crash fuzz build system-packages cargo-deny
 
@@ -21,11 +22,12 @@ build: system-packages
 ## cases each time, so that a red run is the change's fault (`make soak` tries others)
 test: export PROPTEST_RNG_SEED ?= 1
 test: system-packages
-	e2e/tools/etcd.sh >/dev/null && e2e/tools/kubectl.sh >/dev/null
+	e2e/tools/etcd.sh >/dev/null && e2e/tools/kubectl.sh >/dev/null && e2e/tools/client-go.sh >/dev/null
 	cargo build --locked --bin kube-apiserver
 	$(TOOLS) cargo test --locked --workspace
 
-## e2e: the heavy suites: kubectl against the release build, the recordings where they are present
+## e2e: the heavy suites: kubectl, client-go, kube-rs and the model test against the release build, the recordings
+## where they are present
 e2e: build
 	$(TOOLS) KEELSON_BINARY=$(BINARY) KEELSON_E2E_FULL=1 cargo test --locked --package keelson-e2e -- --nocapture
 
@@ -51,8 +53,9 @@ bench: build
 ## fuzz: each fuzz target for FUZZ_SECONDS (needs a nightly toolchain and cargo-fuzz)
 FUZZ_SECONDS ?= 60
 fuzz:
-	cd crates/apimachinery && for target in $$(cargo fuzz list); do \
-	  cargo fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 || exit 1; done
+	for room in . crates/apimachinery; do (cd $$room && for target in $$(cargo +nightly fuzz list); do \
+	  cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 || exit 1; \
+	  done) || exit 1; done
 
 ## image: a container image with the release build and the libraries that it loads (needs Docker's engine)
 IMAGE ?= keelson/kube-apiserver:latest

@@ -17,7 +17,7 @@ mod keys;
 pub mod kinds;
 mod master_leases;
 pub mod options;
-mod paging;
+pub mod paging;
 mod selection;
 mod server_writes;
 pub mod store;

@@ -22,21 +22,21 @@ struct Token {
 
 /// Where a page starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Start {
+pub struct Start {
     /// The first key to show; empty for the first of all.
-    pub(crate) key: String,
+    pub key: String,
     /// The revision to show; 0 for the current one.
-    pub(crate) revision: u64,
+    pub revision: u64,
 }
 
 /// The token for the page that starts behind `last_key`; `revision` -1 lets it show the then current state.
-pub(crate) fn encode(last_key: &str, prefix: &str, revision: i64) -> String {
+pub fn encode(last_key: &str, prefix: &str, revision: i64) -> String {
     let start = format!("{}\0", last_key.strip_prefix(prefix).unwrap_or(last_key));
     encode_start(start, revision)
 }
 
 /// The token that goes on at `start_key` with the then current state.
-pub(crate) fn encode_inconsistent(start_key: &str, prefix: &str) -> String {
+pub fn encode_inconsistent(start_key: &str, prefix: &str) -> String {
     encode_start(start_key.strip_prefix(prefix).unwrap_or(start_key).to_owned(), -1)
 }
 
@@ -50,7 +50,7 @@ fn encode_start(start: String, rv: i64) -> String {
 ///
 /// # Errors
 /// 400 with upstream's texts.
-pub(crate) fn decode(token: &str, prefix: &str) -> Result<Start, Status> {
+pub fn decode(token: &str, prefix: &str) -> Result<Start, Status> {
     let refuse =
         |why: String| Status::bad_request(format!("invalid continue token: continue key is not valid{why}"));
     let bytes = URL_SAFE_NO_PAD

@@ -140,7 +140,7 @@ func TestTables(t *testing.T) {
 	table := &metav1.Table{}
 	must(t, json.Unmarshal(raw, table))
 	equal(t, "kind", table.Kind, "Table")
-	equal(t, "columns", fmt.Sprint(len(table.ColumnDefinitions), table.ColumnDefinitions[0].Name), "3 Name")
+	equal(t, "columns", fmt.Sprintf("%d from %s", len(table.ColumnDefinitions), table.ColumnDefinitions[0].Name), "3 from Name")
 	equal(t, "rows", len(table.Rows), 2)
 	equal(t, "cell", table.Rows[0].Cells[0].(string), "m-000")
 }

@@ -203,6 +203,7 @@ func TestInformersGoOnAfterTheNetworkWasCut(t *testing.T) {
 }
 
 func TestInformersListAnewAfterACompaction(t *testing.T) {
+	needsEtcd(t)
 	forms(t, func(t *testing.T, config *rest.Config) {
 		namespace, direct := namespace(t), clientset(t)
 		network := &switchable{}
@@ -220,6 +221,7 @@ func TestInformersListAnewAfterACompaction(t *testing.T) {
 }
 
 func TestAWatchFromACompactedVersionIsRefusedOrWhole(t *testing.T) {
+	needsEtcd(t)
 	namespace, direct := namespace(t), clientset(t)
 	maps := direct.CoreV1().ConfigMaps(namespace)
 	list, err := maps.List(within(t), metav1.ListOptions{})

@@ -107,13 +107,18 @@ func fill(t *testing.T, client kubernetes.Interface, namespace string, n int) {
 	}
 }
 
-// compact lets etcd forget all history; it skips the test where the server has no etcd.
+// needsEtcd skips the test where the server has no etcd.
+func needsEtcd(t *testing.T) {
+	t.Helper()
+	if os.Getenv("KEELSON_ETCD_ENDPOINT") == "" {
+		t.Skip("the server has no etcd")
+	}
+}
+
+// compact lets etcd forget all history before the revision.
 func compact(t *testing.T, revision string) {
 	t.Helper()
 	endpoint := os.Getenv("KEELSON_ETCD_ENDPOINT")
-	if endpoint == "" {
-		t.Skip("the server has no etcd")
-	}
 	body := fmt.Sprintf(`{"revision": %q, "physical": true}`, revision)
 	response, err := http.Post(endpoint+"/v3/kv/compaction", "application/json", strings.NewReader(body))
 	must(t, err)
