@@ -73,12 +73,12 @@ func TestTypedApply(t *testing.T) {
 			if containers := extracted.Spec.Template.Spec.Containers; len(containers) > 0 && containers[0].Image != nil {
 				t.Fatalf("the image is no longer of the first manager: %v", *containers[0].Image)
 			}
-			// What the only owner leaves out goes, or gets its default.
+			// What the only owner leaves out goes, and gets its default.
 			extracted.Spec.Replicas = nil
 			left, err := deployments.Apply(within(t), extracted, options)
 			must(t, err)
-			if replicas := left.Spec.Replicas; replicas != nil && *replicas != 1 {
-				t.Fatalf("replicas that nobody wants: %d", *replicas)
+			if replicas := left.Spec.Replicas; replicas == nil || *replicas != 1 {
+				t.Fatalf("replicas that nobody wants: %v", replicas)
 			}
 
 			status := appsapply.Deployment("web", namespace).

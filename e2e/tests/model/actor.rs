@@ -292,12 +292,11 @@ impl Actor {
     }
 
     fn freshness(&self, as_of: AsOf) -> Freshness {
-        let behind = |back: u64| self.record.latest().saturating_sub(back).max(1);
         match as_of {
             AsOf::Now => Freshness::Consistent,
             AsOf::Any => Freshness::Any,
-            AsOf::NotOlderThan { back } => Freshness::NotOlderThan(behind(back)),
-            AsOf::Exactly { back } => Freshness::Exact(behind(back)),
+            AsOf::NotOlderThan { back } => Freshness::NotOlderThan(self.record.earlier(back)),
+            AsOf::Exactly { back } => Freshness::Exact(self.record.earlier(back)),
         }
     }
 

@@ -53,7 +53,7 @@ impl History {
         let past = changes.partition_point(|at| self.entries[*at].revision <= revision);
         match past.checked_sub(1) {
             Some(last) => self.entries[changes[last]].after.as_ref(),
-            None => self.base.get(key),
+            None => self.base.get(key).filter(|state| state.revision <= revision),
         }
     }
 
@@ -163,6 +163,7 @@ impl Oracle {
                 record.fault(format!("the watch of all {kind:?} ended"));
             }));
         }
+        record.begins_at(since);
         if let Some(etcd) = etcd {
             let (kept, task) = keep(etcd, since).await;
             oracle.kept = Some(kept);

@@ -18,6 +18,8 @@ pub(crate) struct Record {
     clock: AtomicU64,
     /// The highest version that any client was told.
     latest: AtomicU64,
+    /// What was before is not recorded.
+    first: AtomicU64,
     pub(crate) writes: Mutex<Vec<WriteCall>>,
     pub(crate) gets: Mutex<Vec<GetCall>>,
     pub(crate) lists: Mutex<Vec<ListCall>>,
@@ -41,6 +43,15 @@ impl Record {
 
     pub(crate) fn latest(&self) -> u64 {
         self.latest.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn begins_at(&self, revision: u64) {
+        self.first.store(revision, Ordering::SeqCst);
+    }
+
+    /// The revision that was the newest `back` revisions ago, or the first.
+    pub(crate) fn earlier(&self, back: u64) -> u64 {
+        self.latest().saturating_sub(back).max(self.first.load(Ordering::SeqCst))
     }
 
     pub(crate) fn fault(&self, text: String) {

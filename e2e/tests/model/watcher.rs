@@ -40,11 +40,15 @@ impl Watcher {
     /// Goes on until it has seen the object that is meant for it.
     pub(crate) async fn run(mut self) {
         while !self.done {
+            if self.plan.below(4) == 0 {
+                // Long enough for its version to be compacted.
+                tokio::time::sleep(Duration::from_millis(self.plan.below(1500))).await;
+            }
             let from = match self.position {
                 Some(version) => From::Version(version),
                 None => match self.begin().await {
-                    Some(from) => from,
-                    None => continue,
+                    Some(from) if !self.done => from,
+                    _ => continue,
                 },
             };
             self.session(from).await;
@@ -55,19 +59,25 @@ impl Watcher {
     async fn begin(&mut self) -> Option<From> {
         let at = self.plan.below(6) as usize;
         let selection = self.selection.clone();
-        let version = match self.plan.below(10) {
-            0..2 => self.reader.page(at, &selection, Freshness::Consistent, 0, None).await.revision,
-            2..4 => self.reader.page(at, &selection, Freshness::Any, 0, None).await.revision,
+        let listed = match self.plan.below(10) {
+            freshness @ 0..4 => {
+                let freshness = if freshness < 2 { Freshness::Consistent } else { Freshness::Any };
+                let page = self.reader.page(at, &selection, freshness, 0, None).await;
+                page.revision.map(|version| (version, page.items))
+            }
             4..6 => {
                 let limit = 1 + self.plan.below(8) as usize;
-                self.reader.pages(at, &selection, Freshness::Consistent, limit).await.map(|(v, _)| v)
+                self.reader.pages(at, &selection, Freshness::Consistent, limit).await
             }
             6 => return Some(From::State(Freshness::Any)),
             7 => return Some(From::State(Freshness::NotOlderThan(self.record.latest()))),
             8 => return Some(From::State(Freshness::Consistent)),
             _ if self.plan.below(2) == 0 => return Some(From::Legacy(Freshness::Consistent)),
             _ => return Some(From::Legacy(Freshness::Any)),
-        }?;
+        };
+        let (version, items) = listed?;
+        let end = self.number.to_string();
+        self.done = items.iter().any(|item| self.record.facts(item.digest).fields.get("end") == Some(&end));
         Some(From::Version(version))
     }
 

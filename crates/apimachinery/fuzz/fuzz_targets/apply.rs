@@ -1,4 +1,5 @@
-//! Any configuration applies to any pod or is refused; applied once more it changes nothing.
+//! Any configuration applies to any pod or is refused; applied once more it changes nothing. Two
+//! documents, each in a line.
 #![no_main]
 
 use keelson_api::{facts, schema};
@@ -21,7 +22,8 @@ impl Versions for OneVersion {
     }
 }
 
-fuzz_target!(|input: (&str, &str)| {
+fuzz_target!(|input: &str| {
+    let Some(input) = input.split_once('\n') else { return };
     let pod = facts::kind("", "v1", "Pod").expect("pods are built in");
     let decode = |merged: Value| {
         let canonical = json::canonicalize(schema(), pod, merged).map_err(Status::internal)?.value;
