@@ -8,6 +8,9 @@ use crate::registry::{PortRange, ServiceNetwork};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Features")]
 pub(super) struct Features {
+    /// Whether containers may be privileged [default: false].
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    allow_privileged: Option<String>,
     /// How long events are kept [default: 1h0m0s].
     #[arg(long, value_name = "DURATION")]
     event_ttl: Option<String>,
@@ -22,6 +25,7 @@ pub(super) struct Features {
 
 /// The values of the group.
 pub(super) struct Values {
+    pub(super) allow_privileged: bool,
     pub(super) services: ServiceNetwork,
     pub(super) event_ttl: Duration,
 }
@@ -38,7 +42,9 @@ impl Features {
         let given = self.service_node_port_range.as_ref();
         let node_ports = errors.value("--service-node-port-range", given, port_range, default.node_ports);
         let hour = Duration::from_secs(3600);
+        let privileged = self.allow_privileged.as_ref();
         Values {
+            allow_privileged: errors.value("--allow-privileged", privileged, value::boolean, false),
             services: ServiceNetwork { cidrs, node_ports },
             event_ttl: errors.value("--event-ttl", self.event_ttl.as_ref(), value::duration, hour),
         }

@@ -154,6 +154,7 @@ impl Flags {
             admission: self.admission.read(errors),
             limits: generic.limits,
             services: features.services,
+            allow_privileged: features.allow_privileged,
             event_ttl: features.event_ttl,
             shutdown_delay: generic.shutdown_delay,
             logging: self.logs.read(errors),

@@ -139,9 +139,9 @@ fn files_are_taken_and_empty_ones_are_absent() {
 fn every_fault_gets_its_line() {
     let unsupported = |flag: &str| format!("--{flag}: {}", unsupported::REASON);
     refused(
-        &["--allow-privileged=true", "--secure-port=0", "--feature-gates", "A=true", "--bind-address=x"],
+        &["--enable-logs-handler=true", "--secure-port=0", "--feature-gates", "A=true", "--bind-address=x"],
         &[
-            &unsupported("allow-privileged"),
+            &unsupported("enable-logs-handler"),
             &unsupported("feature-gates"),
             "--bind-address: invalid value \"x\": not an IP address",
             "--secure-port: 0 must be between 1 and 65535, inclusive. It cannot be turned off with 0",

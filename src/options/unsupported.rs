@@ -31,7 +31,6 @@ pub(super) const BOOLEAN: &[&str] = &[
     "service-account-lookup",
     "log-text-split-stream",
     "aggregator-reject-forwarding-redirect",
-    "allow-privileged",
     "enable-aggregator-routing",
     "enable-logs-handler",
 ];

@@ -29,6 +29,8 @@ pub struct Config {
     pub admission: admission::Config,
     /// What one request, and all of them together, may take.
     pub limits: Limits,
+    /// Whether containers may be privileged.
+    pub allow_privileged: bool,
     /// Where the addresses and node ports of services come from.
     pub services: ServiceNetwork,
     /// How long events are kept. Default: one hour.

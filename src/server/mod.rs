@@ -174,6 +174,7 @@ impl Server {
         let failed = |source| StartError::Listen { address, source };
         // The port comes first, then the data: a server that can't have them must not touch anything else.
         let listener = listener::listen(address, config.serving.permit_port_sharing).map_err(failed)?;
+        keelson_api::validation::allow_privileged(config.allow_privileged);
         let storage = storage::open(&config.storage, &config.data_dir).await?;
         match Running::start(config, listener, &storage).await {
             Ok(running) => Ok(Server { running, storage }),

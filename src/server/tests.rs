@@ -45,6 +45,7 @@ fn config(directory: &Path) -> Config {
         },
         services: ServiceNetwork::default(),
         event_ttl: Duration::from_secs(3600),
+        allow_privileged: false,
         shutdown_delay: Duration::ZERO,
         logging: telemetry::Config::default(),
     }

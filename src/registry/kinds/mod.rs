@@ -19,6 +19,8 @@ pub(super) fn all(registry: &Registry) -> Vec<(&'static str, &'static str, Arc<d
         ("", "namespaces", Arc::new(core::namespace::Namespaces)),
         ("", "persistentvolumes", Arc::new(core::persistent_volume::PersistentVolumes)),
         ("", "pods", Arc::new(core::pod::Pods)),
+        ("", "podtemplates", Arc::new(core::pod_template::Templates(&["template"]))),
+        ("", "replicationcontrollers", Arc::new(core::pod_template::Templates(&["spec", "template"]))),
         ("", "secrets", Arc::new(core::secret::Secrets)),
         ("", "serviceaccounts", Arc::new(core::service_account::ServiceAccounts)),
         (

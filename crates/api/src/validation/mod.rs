@@ -28,7 +28,7 @@ mod storage;
 
 use keelson_apimachinery::field::FieldError;
 
-pub use self::core::service_addresses;
+pub use self::core::{allow_privileged, qos_class, service_addresses};
 pub use node::{Node, same, shown};
 
 /// Where rules put what they find.

@@ -4,9 +4,12 @@
 //! Source: apimachinery's `util/validation` and `api/validate/content`.
 
 pub mod cron;
+pub mod environment;
+pub mod http;
 pub mod ip;
 pub mod keys;
 pub mod names;
 pub mod numbers;
+pub mod paths;
 pub mod ports;
 pub mod time_zones;

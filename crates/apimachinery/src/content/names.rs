@@ -101,6 +101,27 @@ pub fn dns_subdomain(text: &str) -> Vec<String> {
     wrong
 }
 
+/// A subdomain whose labels may have underscores, too, as search domains of DNS have them.
+pub fn dns_subdomain_with_underscore(text: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if text.len() > 253 {
+        wrong.push("must be no more than 253 characters".to_owned());
+    }
+    if !text.split('.').all(is_label_with_underscore) {
+        let what = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or \
+                    '.', and must start and end with an alphanumeric character";
+        let label = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
+        wrong.push(regex_text(what, &format!("{label}(\\.{label})*"), &["example.com"]));
+    }
+    wrong
+}
+
+fn is_label_with_underscore(text: &str) -> bool {
+    let bytes = text.strip_prefix('_').unwrap_or(text).as_bytes();
+    matches!((bytes.first(), bytes.last()), (Some(&a), Some(&z)) if lower(a) && lower(z))
+        && bytes.iter().all(|&c| lower(c) || matches!(c, b'-' | b'_'))
+}
+
 /// A DNS-1035 label: as an RFC 1123 one, but it starts with a letter.
 pub fn dns_1035_label(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();

@@ -10,6 +10,16 @@ pub fn out_of_range(min: i64, max: i64) -> String {
     format!("must be between {min} and {max}, inclusive")
 }
 
+/// What is wrong with a number that must lie between two others, both included.
+pub fn in_range(number: i64, min: i64, max: i64) -> Option<String> {
+    (!(min..=max).contains(&number)).then(|| out_of_range(min, max))
+}
+
+/// What is wrong with the id of a Linux user or group.
+pub fn user_or_group_id(id: i64) -> Option<String> {
+    in_range(id, 0, i64::from(i32::MAX))
+}
+
 /// The number of a percentage such as `25%`; `None` where the text is none. Numbers past what an integer holds
 /// count as its limit.
 pub fn percent(text: &str) -> Option<i64> {
@@ -26,6 +36,12 @@ pub fn not_percent() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_have_31_bits() {
+        assert!(user_or_group_id(-1).is_some() && user_or_group_id(1 << 31).is_some());
+        assert_eq!(user_or_group_id((1 << 31) - 1), None);
+    }
 
     #[test]
     fn percentages_are_digits_and_a_sign() {

@@ -4,6 +4,8 @@ pub mod limit_range;
 pub mod namespace;
 pub mod persistent_volume;
 pub mod pod;
+pub mod pod_features;
+pub mod pod_template;
 pub mod secret;
 pub mod service;
 pub mod service_account;

@@ -7,6 +7,9 @@ mod limit_range;
 mod namespace;
 mod node;
 mod persistent_volume_claim;
+mod pod;
+mod pod_template;
+mod replication_controller;
 mod resource_quota;
 mod secret;
 mod service;
@@ -16,6 +19,8 @@ use super::Rules;
 
 pub(super) use event::written_as as event_written_as;
 pub(in crate::validation) use persistent_volume_claim::{ClaimLeniency, claim_spec, claim_spec_warnings};
+pub(super) use pod::{PodOptions, template, warnings};
+pub use pod::{allow_privileged, qos_class};
 pub use service::service_addresses;
 
 pub(super) const RULES: &[Rules] = &[
@@ -26,6 +31,9 @@ pub(super) const RULES: &[Rules] = &[
     namespace::RULES,
     node::RULES,
     persistent_volume_claim::RULES,
+    pod::RULES,
+    pod_template::RULES,
+    replication_controller::RULES,
     resource_quota::RULES,
     secret::RULES,
     service::RULES,

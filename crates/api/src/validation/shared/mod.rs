@@ -9,9 +9,9 @@ pub(super) mod names;
 pub(super) mod node_labels;
 pub(super) mod node_selector;
 pub(super) mod numbers;
-
 pub(super) mod render;
 pub(super) mod resources;
+pub(super) mod seen;
 pub(super) mod selector;
 pub(super) mod template;
 pub(super) mod workload;

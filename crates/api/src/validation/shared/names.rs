@@ -118,3 +118,27 @@ pub(crate) fn required_one_of(node: &Node<'_>, supported: &[&str], errors: &mut 
         one_of(node, supported, errors);
     }
 }
+
+/// Refuses a string that is missing.
+pub(crate) fn required(node: &Node<'_>, errors: &mut Errors) {
+    if node.text().is_empty() {
+        errors.push(node.required(""));
+    }
+}
+
+/// What all annotations of an object may take together, keys and values, in bytes.
+pub(crate) const MAX_ANNOTATIONS: usize = 256 * 1024;
+
+/// A map of annotations. Errors name the map, not the entry.
+pub(crate) fn annotations(map: &Node<'_>, errors: &mut Errors) {
+    let mut size = 0;
+    for (key, value) in map.entries() {
+        let lower = key.bytes().any(|c| c.is_ascii_uppercase()).then(|| key.to_ascii_lowercase());
+        let wrong = qualified_name(lower.as_deref().unwrap_or(key));
+        errors.extend(wrong.into_iter().map(|text| map.invalid_text(key, text)));
+        size += key.len() + value.text().len();
+    }
+    if size > MAX_ANNOTATIONS {
+        errors.push(map.too_long(MAX_ANNOTATIONS));
+    }
+}

@@ -23,3 +23,10 @@ pub(crate) fn non_negative_members(node: &Node<'_>, members: &[&str], errors: &m
 pub(crate) fn int(node: &Node<'_>) -> i64 {
     node.int().unwrap_or(0)
 }
+
+/// Refuses an integer that is not above zero; absent ones are zero.
+pub(crate) fn positive(node: &Node<'_>, errors: &mut Errors) {
+    if int(node) <= 0 {
+        errors.push(FieldError::invalid_int(node, int(node), "must be greater than zero"));
+    }
+}
