@@ -70,8 +70,8 @@ async fn daemon_sets_count_the_changes_of_their_template() {
 #[tokio::test]
 async fn pods_keep_what_subresources_may_not_change() {
     let cluster = Cluster::new().await;
-    let text =
-        r#"{"metadata":{"name":"p","labels":{"l":"old"}},"spec":{"containers":[{"name":"c","image":"i"}]}}"#;
+    let text = r#"{"metadata":{"name":"p","labels":{"l":"old"}},
+        "spec":{"containers":[{"name":"c","image":"i","resources":{"requests":{"cpu":"1"}}}]}}"#;
     cluster.create("pods", "ns", text).await.unwrap();
     let change = async |subresource: &'static str| {
         let context = WriteContext { subresource, ..cluster.context("ns") };
@@ -86,7 +86,7 @@ async fn pods_keep_what_subresources_may_not_change() {
                 set(
                     object,
                     &["spec", "containers"],
-                    r#"[{"name":"c","image":"j","resources":{"requests":{"cpu":"1"}}}]"#,
+                    r#"[{"name":"c","image":"j","resources":{"requests":{"cpu":"2"}}}]"#,
                 );
                 set(object, &["spec", "ephemeralContainers"], r#"[{"name":"e","image":"k","resources":{}}]"#);
                 set(object, &["status"], r#"{"phase":"Running"}"#);
@@ -106,12 +106,12 @@ async fn pods_keep_what_subresources_may_not_change() {
     assert_eq!(ephemeral.str_at(&["status", "phase"]), "Pending");
     let resized = change("resize").await;
     let container = &resized.at(&["spec", "containers"]).unwrap().as_array().unwrap()[0];
-    assert_eq!(container.str_at(&["resources", "requests", "cpu"]), "1");
+    assert_eq!(container.str_at(&["resources", "requests", "cpu"]), "2");
     assert_eq!((image(&resized).as_str(), resized.generation()), ("i", 3));
     let status = change("status").await;
     assert_eq!(
         (status.str_at(&["status", "phase"]), status.str_at(&["status", "qosClass"])),
-        ("Running", "BestEffort")
+        ("Running", "Burstable")
     );
     assert_eq!((image(&status).as_str(), status.label("l")), ("i", Some("new")));
     assert!(status.owner_references().is_empty());

