@@ -48,6 +48,10 @@ impl Servers {
         self.0.read()[server].clone()
     }
 
+    fn count(&self) -> usize {
+        self.0.read().len()
+    }
+
     fn add(&self, server: &Server) {
         self.0.write().push(Target::of(server));
     }
@@ -104,8 +108,12 @@ impl Scenario {
         }
     }
 
+    /// Starts another server. Of two plans one has a server that reads storage itself.
     fn start_server(&self) -> Server {
-        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        let mut flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        if self.servers.count() == 1 && self.seed.is_multiple_of(2) {
+            flags.push("--watch-cache=false");
+        }
         let server = Server::start_with(Store::Embedded, &flags);
         self.servers.add(&server);
         server
