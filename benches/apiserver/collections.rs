@@ -8,7 +8,7 @@ use keelson_e2e::{Server, Store};
 
 use crate::client::Client;
 use crate::sample::{Cpu, Row};
-use crate::{JSON, list, load, pod, start};
+use crate::{JSON, list, load, namespace, pod, start};
 
 /// Lists of 10,000 pods while four clients change them without a pause. The rows' CPU is that of everything;
 /// how many writes went on beside is said, too.
@@ -44,12 +44,10 @@ pub(crate) async fn selectors(store: Store) {
     const OBJECTS: usize = 50_000;
     let server = start(store);
     let client = Client::connect(&server).await;
-    let namespace = r#"{"metadata":{"name":"many"}}"#;
-    client.send("POST", "/api/v1/namespaces", JSON, JSON, namespace.into()).await;
-    let pods = "/api/v1/namespaces/many/pods";
+    let pods = namespace(&client, "many").await;
     Row::head();
     load(&client, &server, "create a small pod", f64::NAN, OBJECTS, |i| {
-        ("POST", pods.to_owned(), JSON, pod::small_json(i))
+        ("POST", pods.clone(), JSON, pod::small_json(i))
     })
     .await;
     for (name, query) in [

@@ -80,6 +80,17 @@ fn start(store: Store) -> Server {
     Server::start_with(store, &[&format!("--token-auth-file={}", tokens.path().display())])
 }
 
+/// Makes a namespace in which pods can be made; the path of its pods.
+async fn namespace(client: &Client, name: &str) -> String {
+    let namespace = format!(r#"{{"metadata":{{"name":"{name}"}}}}"#);
+    client.send("POST", "/api/v1/namespaces", JSON, JSON, namespace).await;
+    // Tokens would make the pods larger than they are to be.
+    let account = r#"{"metadata":{"name":"default"},"automountServiceAccountToken":false}"#;
+    let accounts = format!("/api/v1/namespaces/{name}/serviceaccounts");
+    client.send("POST", &accounts, JSON, JSON, account.into()).await;
+    format!("/api/v1/namespaces/{name}/pods")
+}
+
 /// Single requests.
 async fn verbs(store: Store) {
     let started = Instant::now();
@@ -87,8 +98,7 @@ async fn verbs(store: Store) {
     let ready = started.elapsed();
     let client = Client::connect(&server).await;
     let idle = resident_mib(server.pid());
-    let namespace = r#"{"metadata":{"name":"bench"}}"#;
-    client.send("POST", "/api/v1/namespaces", JSON, JSON, namespace.into()).await;
+    let pods = namespace(&client, "bench").await;
     // No controller runs that would make the account which pods need.
     let account = r#"{"metadata":{"name":"default"}}"#;
     client.send("POST", "/api/v1/namespaces/bench/serviceaccounts", JSON, JSON, account.into()).await;
@@ -97,9 +107,8 @@ async fn verbs(store: Store) {
         "first start to ready: {ready:.0?} (target for a start 200 ms); idle: {idle:.0} MiB (target 30)"
     );
     Row::head();
-    let pods = "/api/v1/namespaces/bench/pods";
     load(&client, &server, "create a pod", 350.0, PODS, |i| {
-        ("POST", pods.to_owned(), JSON, pod::json(&format!("pod-{i:05}")))
+        ("POST", pods.clone(), JSON, pod::json(&format!("pod-{i:05}")))
     })
     .await;
     load(&client, &server, "GET a pod, JSON", 60.0, 20_000, |i| {
@@ -125,17 +134,15 @@ async fn verbs(store: Store) {
 async fn lists(store: Store) {
     let server = start(store);
     let client = Client::connect(&server).await;
-    let namespace = r#"{"metadata":{"name":"bench"}}"#;
-    client.send("POST", "/api/v1/namespaces", JSON, JSON, namespace.into()).await;
-    let pods = "/api/v1/namespaces/bench/pods";
+    let pods = namespace(&client, "bench").await;
     Row::head();
     load(&client, &server, "create a pod", 350.0, PODS, |i| {
-        ("POST", pods.to_owned(), JSON, pod::json(&format!("pod-{i:05}")))
+        ("POST", pods.clone(), JSON, pod::json(&format!("pod-{i:05}")))
     })
     .await;
     list(&client, &server, "LIST 10,000 pods, JSON", 100_000.0, JSON).await;
     list(&client, &server, "LIST 10,000 pods, protobuf", 75_000.0, PROTOBUF).await;
-    collections::under_writes(&client, &server, pods, PODS).await;
+    collections::under_writes(&client, &server, &pods, PODS).await;
     println!("after the load with {PODS} pods: {:.0} MiB (target 150)", resident_mib(server.pid()));
     assert_eq!(server.stop(), 0, "the server ends cleanly");
 }

@@ -7,7 +7,7 @@ use keelson_e2e::{Server, Store};
 
 use crate::client::{Client, Delivered};
 use crate::sample::{Cpu, Row, resident_mib, settle};
-use crate::{JSON, pod, start};
+use crate::{JSON, namespace, pod, start};
 
 /// How many watches go over one connection at most: what the server lets a client have.
 const STREAMS: usize = 100;
@@ -96,13 +96,6 @@ pub(crate) async fn idle(store: Store) {
     );
     drop(connections);
     assert_eq!(server.stop(), 0, "the server ends cleanly");
-}
-
-/// Makes a namespace; the path of its pods.
-async fn namespace(client: &Client, name: &str) -> String {
-    let namespace = format!(r#"{{"metadata":{{"name":"{name}"}}}}"#);
-    client.send("POST", "/api/v1/namespaces", JSON, JSON, namespace).await;
-    format!("/api/v1/namespaces/{name}/pods")
 }
 
 /// The revision of a list that is made now.
