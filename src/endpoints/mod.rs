@@ -51,7 +51,6 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use keelson_apimachinery::Status;
-use keelson_base::shutdown::Signal;
 use keelson_base::task::TaskGroup;
 
 use self::admission::Admission;
@@ -73,8 +72,6 @@ pub struct EndpointsConfig {
     /// A watch without a timeout of its own lasts this long, and up to twice that
     /// (`--min-request-timeout`).
     pub min_request_timeout: Duration,
-    /// Ends watches when the server shuts down.
-    pub shutdown: Signal,
     /// Holds the writes that run, so that the server's end can wait for those whose clients are gone.
     pub writes: TaskGroup,
     /// What writes have to pass.

@@ -57,13 +57,7 @@ pub(super) async fn serve(
         false => IncludeObject::default(),
     };
     let accepted = negotiation::accepted_stream(&call.parts.headers)?;
-    let signal = endpoints.config.shutdown.clone();
-    let end = Box::pin(async move {
-        tokio::select! {
-            () = clock::sleep(timeout) => {}
-            () = signal.begun() => {}
-        }
-    });
+    let end = Box::pin(clock::sleep(timeout));
     let resource = call.served.resource;
     let (group, version, plural) = (&resource.group, &resource.version, &resource.plural);
     let metrics = &endpoints.config.metrics;

@@ -127,15 +127,20 @@ pin_project! {
         cut: F,
         error: Option<BoxError>,
         done: bool,
+        // Frames since `cut` was looked at last.
+        frames: u8,
     }
 }
+
+/// So many frames of a body that always has the next one ready go out before it is seen that it is cut off.
+const FRAMES: u8 = 8;
 
 /// The answer, whose body ends when `cut` is ready: with `error`, or cleanly where there is none.
 pub(super) fn cut_off<F>(response: Response, cut: F, error: Option<BoxError>) -> Response
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    response.map(|body| CutBody { body, cut, error, done: false }.boxed_unsync())
+    response.map(|body| CutBody { body, cut, error, done: false, frames: FRAMES }.boxed_unsync())
 }
 
 impl<F: Future<Output = ()>> http_body::Body for CutBody<F> {
@@ -150,12 +155,23 @@ impl<F: Future<Output = ()>> http_body::Body for CutBody<F> {
         if *this.done {
             return Poll::Ready(None);
         }
+        // The cut is mostly a signal that many bodies wait for: to ask for it takes longer than to make a frame.
+        if *this.frames < FRAMES
+            && let Poll::Ready(frame) = Pin::new(&mut *this.body).poll_frame(context)
+        {
+            *this.frames += 1;
+            return Poll::Ready(frame);
+        }
+        let asked = std::mem::replace(this.frames, 0);
         if this.cut.poll(context).is_ready() {
             *this.done = true;
             *this.body = crate::request::empty();
             return Poll::Ready(this.error.take().map(Err));
         }
-        Pin::new(this.body).poll_frame(context)
+        match asked {
+            FRAMES => Pin::new(this.body).poll_frame(context),
+            _ => Poll::Pending,
+        }
     }
 
     fn is_end_stream(&self) -> bool {
@@ -164,5 +180,58 @@ impl<F: Future<Output = ()>> http_body::Body for CutBody<F> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+    use http_body_util::StreamBody;
+    use keelson_base::shutdown::Shutdown;
+
+    use super::*;
+
+    fn cut<S>(frames: S, shutdown: &Shutdown, error: Option<BoxError>) -> Body
+    where
+        S: futures::Stream<Item = Bytes> + Send + 'static,
+    {
+        let body = StreamBody::new(frames.map(|bytes| Ok(Frame::data(bytes)))).boxed_unsync();
+        let signal = shutdown.signal();
+        cut_off(Response::new(body), async move { signal.begun().await }, error).into_body()
+    }
+
+    #[tokio::test]
+    async fn a_body_that_always_has_more_is_cut_off() {
+        let shutdown = Shutdown::new();
+        let endless = futures::stream::repeat(Bytes::from_static(b"x"));
+        let mut body = cut(endless, &shutdown, None);
+        for _ in 0..100 {
+            body.frame().await.unwrap().unwrap();
+        }
+        shutdown.begin();
+        let mut more = 0;
+        while let Some(frame) = body.frame().await {
+            frame.unwrap();
+            more += 1;
+        }
+        assert!(more <= usize::from(FRAMES), "{more}");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_waits_is_cut_off() {
+        for after in [0, 1, 8, 9, 20] {
+            let shutdown = Shutdown::new();
+            let frames = futures::stream::iter(vec![Bytes::from_static(b"x"); after]);
+            let mut body = cut(frames.chain(futures::stream::pending()), &shutdown, Some("why".into()));
+            for _ in 0..after {
+                body.frame().await.unwrap().unwrap();
+            }
+            let (end, ()) = tokio::join!(body.frame(), async {
+                tokio::task::yield_now().await;
+                shutdown.begin();
+            });
+            assert_eq!(end.unwrap().unwrap_err().to_string(), "why");
+            assert!(body.frame().await.is_none());
+        }
     }
 }

@@ -326,7 +326,6 @@ async fn build(
         registry.clone(),
         EndpointsConfig {
             min_request_timeout: config.limits.min_watch,
-            shutdown: lifecycle.end_watches.signal(),
             writes: lifecycle.tasks.clone(),
             admission,
             authorizer: authorizer.clone(),

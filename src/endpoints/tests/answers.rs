@@ -10,7 +10,6 @@ use http_body_util::BodyExt;
 use keelson_apimachinery::codec::{envelope, json, protobuf};
 use keelson_apimachinery::{Status, Value};
 use keelson_base::metrics::Registry;
-use keelson_base::shutdown::Shutdown;
 
 use super::super::collection;
 use super::super::negotiation::{Accepted, MediaType, Shape, Transform};
@@ -347,23 +346,14 @@ async fn protobuf_watches_are_length_delimited() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn watches_end_by_the_clock_and_by_shutdown() {
-    let timeout = async {
-        keelson_base::clock::sleep(Duration::from_secs(60)).await;
-    };
+async fn watches_end_by_the_clock() {
+    let timeout = keelson_base::clock::sleep(Duration::from_secs(60));
     let representation = representation(MediaType::Json, false, None);
-    let waiting = || futures::stream::pending().boxed();
-    let body = watch_of(&representation, Framing::Stream).body(waiting(), Box::pin(timeout));
+    let waiting = futures::stream::pending().boxed();
+    let body = watch_of(&representation, Framing::Stream).body(waiting, Box::pin(timeout));
     let start = keelson_base::clock::monotonic();
     assert!(body.collect().await.unwrap().to_bytes().is_empty());
     assert_eq!(start.elapsed(), Duration::from_secs(60));
-
-    let shutdown = Shutdown::new();
-    let signal = shutdown.signal();
-    let end = Box::pin(async move { signal.begun().await });
-    let body = watch_of(&representation, Framing::Stream).body(waiting(), end);
-    shutdown.begin();
-    assert!(body.collect().await.unwrap().to_bytes().is_empty());
     let watchers = &representation.served.watchers;
     assert_eq!(watchers.load(std::sync::atomic::Ordering::Relaxed), 0);
 }
