@@ -46,9 +46,10 @@ lint: system-packages cargo-deny
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	$(CACHE)/cargo/bin/cargo-deny --locked check bans licenses sources
 
-## bench: CPU, throughput, latency and memory of the release build, beside the design's targets
+## bench: CPU, throughput, latency and memory of the release build, beside the design's targets; all of it, or
+## what WHAT names (benches/README.md)
 bench: build
-	$(TOOLS) KEELSON_BINARY=$(BINARY) cargo bench --locked --bench apiserver
+	$(TOOLS) KEELSON_BINARY=$(BINARY) cargo bench --locked --bench apiserver -- $(WHAT)
 
 ## fuzz: each fuzz target for FUZZ_SECONDS (needs a nightly toolchain and cargo-fuzz)
 FUZZ_SECONDS ?= 60
