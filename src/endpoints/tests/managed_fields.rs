@@ -197,3 +197,14 @@ async fn whoever_writes_first_owns_the_defaults() {
     assert!(all.contains(r#""f:replicas":{}"#) && !all.contains("f:strategy"), "{all}");
     cluster.close().await;
 }
+
+#[tokio::test]
+async fn a_claim_reference_is_owned_by_its_members() {
+    let cluster = Cluster::new().await;
+    let body = r#"{"apiVersion":"v1","kind":"PersistentVolume","metadata":{"name":"v"},"spec":{"accessModes":["ReadWriteOnce"],
+        "capacity":{"storage":"1Gi"},"hostPath":{"path":"/x"},"claimRef":{"namespace":"n","name":"c"}}}"#;
+    let made = cluster.ok("POST /api/v1/persistentvolumes", body).await;
+    let all = owners(&made.body).concat();
+    assert!(all.contains(r#""f:claimRef":{".":{},"f:name":{},"f:namespace":{}}"#), "{all}");
+    cluster.close().await;
+}

@@ -19,15 +19,15 @@ async fn objects_of_older_releases_get_defaults_when_they_change() {
         "template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"x"}]}}}}"#;
     let value = message(&cluster, "apps/deployments", text);
     cluster.storage.create("deployments/ns/d", value.into(), None).await.unwrap();
-    let seen = std::sync::Mutex::new(None);
+    let mut seen = None;
     let changed = cluster
         .patch("apps/deployments", cluster.context("ns"), "d", |object| {
-            *seen.lock().unwrap() = object.at(&["spec", "replicas"]).cloned();
+            seen = object.at(&["spec", "replicas"]).cloned();
             object.set_annotation("a", Some("b"));
         })
         .await
         .unwrap();
-    assert_eq!(*seen.lock().unwrap(), Some(Value::Int(1)), "a change sees the defaults");
+    assert_eq!(seen, Some(Value::Int(1)), "a change sees the defaults");
     assert_eq!(changed.str_at(&["spec", "strategy", "type"]), "RollingUpdate");
     cluster.close().await;
 }

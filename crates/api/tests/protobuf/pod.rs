@@ -45,4 +45,16 @@ fn what_selects_a_pod_is_read_from_its_bytes() {
     ] {
         assert_eq!(scan::string_at(schema(), ty, &message, path), Ok(expected), "{path:?}");
     }
+    for (path, expected) in [
+        (&["metadata", "labels"][..], true),
+        (&["metadata", "finalizers"], false),
+        (&["spec", "containers"], true),
+        (&["status", "nominatedNodeName"], false),
+        (&["spec", "nosuch"], false),
+        (&["spec", "nodeName", "deeper"], false),
+        (&[], false),
+    ] {
+        assert_eq!(scan::has(schema(), ty, &message, path), expected, "{path:?}");
+    }
+    assert!(!scan::has(schema(), ty, &[0xff], &["spec"]));
 }

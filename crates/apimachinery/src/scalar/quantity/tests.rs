@@ -151,6 +151,22 @@ fn whole_values_round_away_from_zero() {
     assert_eq!(quantity("1e19").as_i64(), None);
 }
 
+#[test]
+fn thousandths_are_the_finest_that_resources_have() {
+    let check = |text: &str, expected: Option<&str>| {
+        let rounded = quantity(text).rounded_to_milli().map(|q| q.to_string());
+        assert_eq!(rounded.as_deref(), expected, "{text}");
+    };
+    for (text, expected) in
+        [("1u", "1m"), ("1500u", "2m"), ("-1n", "-1m"), ("1.0005", "1001m"), ("1e-9", "1e-3")]
+    {
+        check(text, Some(expected));
+    }
+    for text in ["0", "1m", "1.5", "2Gi", "1000u", "1e3"] {
+        check(text, None);
+    }
+}
+
 proptest! {
     #[test]
     fn canonical_texts_stay(text in r"[+-]?[0-9]{1,20}(\.[0-9]{0,12})?([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]{1,3})?") {
