@@ -10,6 +10,7 @@
 mod authorizer;
 mod builtin;
 mod forbidden;
+pub mod impersonation;
 pub mod rbac;
 
 pub use authorizer::{Attributes, AuthorizationError, Authorizer, Decision, Rules, Union, Verdict};

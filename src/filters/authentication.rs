@@ -68,13 +68,6 @@ where
             connection.close();
         }
         let inner = match outcome.user {
-            // To serve it as if it had not asked would be to serve it with the wrong rights.
-            Ok(_) if wants_impersonation(&request) => {
-                let refused =
-                    Status::new(501, "NotImplemented", "impersonation is not supported by this version");
-                let format = respond::Format::of(request.headers(), request.uri());
-                Either::Left(now(Ok(respond::status(&refused, format))))
-            }
             Ok(user) => {
                 self.layer.metrics.authentication(Attempt::Success);
                 remove_credentials(&mut request);
@@ -97,10 +90,6 @@ where
         };
         ResponseFuture { inner, warning: outcome.warning }
     }
-}
-
-fn wants_impersonation(request: &Request) -> bool {
-    request.headers().keys().any(|name| name.as_str().starts_with("impersonate-"))
 }
 
 /// Nothing behind this filter may see or pass on a credential, nor a header that speaks for a proxy.

@@ -14,6 +14,7 @@ use super::audit_id::AuditIdLayer;
 use super::authentication::AuthenticationLayer;
 use super::authorization::AuthorizationLayer;
 use super::cache_control;
+use super::impersonation::ImpersonationLayer;
 use super::in_flight::InFlightLayer;
 use super::metrics::MetricsLayer;
 use super::panic_recovery::PanicRecoveryLayer;
@@ -22,6 +23,7 @@ use super::request_info::RequestInfoLayer;
 use super::shutdown::ShutdownLayer;
 use crate::authn::Authenticator;
 use crate::authz::Authorizer;
+use crate::authz::impersonation::Impersonation;
 use crate::request::{Request, Response};
 use crate::telemetry::Metrics;
 
@@ -66,6 +68,7 @@ where
         .layer(ShutdownLayer { in_flight: parts.in_flight.clone(), end_watches: parts.end_watches.clone() })
         .layer(RequestDeadlineLayer { limit: parts.request_timeout, metrics: metrics() })
         .layer(AuthenticationLayer { authenticator: parts.authenticator.clone(), metrics: metrics() })
+        .layer(ImpersonationLayer { impersonation: Arc::new(Impersonation::new(parts.authorizer.clone())) })
         .layer(InFlightLayer::new(parts.max_reading, parts.max_mutating, metrics()))
         .layer(AuthorizationLayer { authorizer: parts.authorizer.clone(), metrics: metrics() })
         .service(handler);

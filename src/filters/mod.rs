@@ -13,6 +13,7 @@ pub mod body;
 pub mod cache_control;
 pub mod chain;
 pub mod connection;
+pub mod impersonation;
 pub mod in_flight;
 pub mod labels;
 pub mod metrics;

@@ -211,9 +211,7 @@ fn bad_values_are_named() {
     );
     refused(
         &["--authorization-mode=Node,RBAC"],
-        &[
-            "--authorization-mode: mode Node is not supported by this version of Keelson",
-        ],
+        &["--authorization-mode: mode Node is not supported by this version of Keelson"],
     );
 }
 

@@ -106,7 +106,8 @@ impl Cluster {
     /// An object of a resource, canonical, with its defaults and whatever else it can't be without.
     pub(super) fn object(&self, resource: &str, text: &str) -> Object {
         let stored = self.store(resource).resource();
-        let sent = json::decode_untyped(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}")).value;
+        let sent =
+            json::decode_untyped(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}")).value;
         let whole = well_formed::well_formed(resource, sent);
         let decoded = json::canonicalize(keelson_api::schema(), stored.type_id, whole);
         let value = decoded.unwrap_or_else(|error| panic!("{text}: {error}")).value;

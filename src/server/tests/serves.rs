@@ -74,13 +74,18 @@ async fn the_clients_audit_id_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn impersonation_is_refused_and_never_ignored() {
+async fn who_acts_as_another_has_that_ones_rights() {
     let (directory, server) = started().await;
     let mut client = Client::connect(&server, directory.path(), Protocol::Http2, None).await;
-    for header in [("impersonate-user", "alice"), ("impersonate-extra-scopes", "view")] {
-        let answer = client.send("GET /api/v1/secrets", &[ADMIN, header], "").await.expect("an answer");
-        assert_eq!(answer.code, 501, "{header:?}: {}", answer.text);
-    }
+    let mut check = async |headers: &[(&'static str, &'static str)], code: u16| {
+        let answer = client.send("GET /api/v1/secrets", headers, "").await.expect("an answer");
+        assert_eq!(answer.code, code, "{headers:?}: {}", answer.text);
+    };
+    check(&[ADMIN], 200).await;
+    check(&[ADMIN, ("impersonate-user", "alice")], 403).await;
+    check(&[ADMIN, ("impersonate-user", "alice"), ("impersonate-group", "system:masters")], 200).await;
+    check(&[ADMIN, ("impersonate-extra-scopes", "view")], 400).await;
+    check(&[ALICE, ("impersonate-user", "admin"), ("impersonate-group", "system:masters")], 403).await;
     server.stop().await;
 }
 
