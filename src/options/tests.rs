@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::*;
 use crate::authz;
 use crate::registry::ServiceNetwork;
-use crate::server::config::{CertificateFiles, Config, Storage};
+use crate::server::config::{CertificateFiles, Config, Storage, WatchCaches};
 use crate::telemetry::Format;
 
 fn environment() -> Environment {
@@ -44,6 +44,7 @@ fn defaults_are_upstreams_but_for_the_store() {
     );
     assert_eq!(config.serving.cipher_suites.len(), 9);
     assert_eq!(config.storage, Storage::Embedded);
+    assert_eq!(config.watch_caches, WatchCaches::AllBut(Vec::new()));
     assert_eq!(config.data_dir, Path::new("/home/me/.local/share/keelson"));
     assert_eq!(config.serving.cert_dir, config.data_dir);
     assert_eq!(config.limits.request_timeout, Duration::from_secs(60));
@@ -72,6 +73,20 @@ fn values_are_written_as_go_takes_them() {
     ] {
         assert_eq!(config(&[flag]).serving.permit_port_sharing, shared, "{flag}");
     }
+    let caches = |arguments: &[&str]| config(arguments).watch_caches;
+    assert_eq!(caches(&["--watch-cache=false", "--watch-cache-sizes=pods#0"]), WatchCaches::Off);
+    let off = |resources: &[(&str, &str)]| {
+        let owned = resources.iter().map(|(group, plural)| ((*group).to_owned(), (*plural).to_owned()));
+        WatchCaches::AllBut(owned.collect())
+    };
+    assert_eq!(
+        caches(&[
+            "--watch-cache",
+            "--watch-cache-sizes=pods#0,nodes#100",
+            "--watch-cache-sizes=deployments.apps#0"
+        ]),
+        off(&[("", "pods"), ("apps", "deployments")])
+    );
     let etcd = |arguments: &[&str]| match config(arguments).storage {
         Storage::Etcd(etcd) => etcd,
         Storage::Embedded => panic!("{arguments:?}: not etcd"),
@@ -191,6 +206,11 @@ fn bad_values_are_named() {
         "Cipher suite TLS_RSA_WITH_AES_128_CBC_SHA not supported or doesn't exist",
     );
     check("--etcd-prefix=/x", "has no effect without --etcd-servers");
+    check("--watch-cache=maybe", "invalid value \"maybe\": neither true nor false");
+    check("--watch-cache-sizes=pods", "invalid value of watch cache size: pods");
+    check("--watch-cache-sizes=#0", "invalid value of watch cache size: #0");
+    check("--watch-cache-sizes=pods#x", "invalid size of watch cache size: pods#x");
+    check("--watch-cache-sizes=pods#-1", "watch cache size cannot be negative: pods#-1");
     check(
         "--etcd-servers=localhost:2379",
         "invalid value \"localhost:2379\": must start with http:// or https://",

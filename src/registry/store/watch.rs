@@ -313,20 +313,33 @@ impl Watcher {
     /// Opens a watch of what happened after a revision: of the cache, or of storage, which may go further back.
     fn open(&self, after: u64) -> BoxFuture<'static, Result<Opened, Error>> {
         let (storage, cache, prefix) = (Arc::clone(&self.storage), self.cache.clone(), self.prefix.clone());
-        let scope = match (self.only, &self.index_value) {
-            (true, _) => Scope::Key(prefix.clone()),
-            (false, Some(value)) => Scope::Index { value: value.clone(), prefix: prefix.clone() },
-            (false, None) => Scope::Prefix(prefix.clone()),
-        };
+        let scope = self.scope();
         async move {
-            if let Some(cache) = cache
-                && let Ok(watch) = cache.watch(scope, after).await
-            {
+            let Some(cache) = cache else {
+                return storage.watch(&prefix, after).await.map(Opened::Stored);
+            };
+            if let Ok(watch) = cache.watch(scope, after).await {
                 return Ok(Opened::Cached(watch));
             }
-            storage.watch(&prefix, after).await.map(Opened::Stored)
+            let watch = storage.watch(&prefix, after).await?;
+            if storage.supports_progress()
+                && let Ok(current) = storage.current_revision().await
+            {
+                // Where it has caught up, the cache takes over.
+                let _ = storage.request_progress(&prefix, current).await;
+            }
+            Ok(Opened::Stored(watch))
         }
         .boxed()
+    }
+
+    /// What of the cache's events are its own.
+    fn scope(&self) -> Scope {
+        match (self.only, &self.index_value) {
+            (true, _) => Scope::Key(self.prefix.clone()),
+            (false, Some(value)) => Scope::Index { value: value.clone(), prefix: self.prefix.clone() },
+            (false, None) => Scope::Prefix(self.prefix.clone()),
+        }
     }
 
     /// Tells the next part of the snapshot.
@@ -403,6 +416,12 @@ impl Watcher {
         let (now, before) = match event {
             Event::Progress { revision } => {
                 self.maybe_bookmark(revision);
+                // Everything up to here was told.
+                if let Some(cache) = &self.cache
+                    && let Ok(watch) = cache.watch_now(self.scope(), revision)
+                {
+                    self.phase = Phase::Cached(watch);
+                }
                 return Ok(());
             }
             Event::Put { now, before } => (Some(now), before),

@@ -15,6 +15,8 @@ struct Remote {
     inner: Arc<Embedded>,
     open: gate::Sender<bool>,
     gets: AtomicU64,
+    /// Each open watch holds one.
+    watches: Arc<()>,
 }
 
 #[async_trait]
@@ -55,9 +57,9 @@ impl Storage for Remote {
     }
 
     async fn watch(&self, prefix: &str, after: u64) -> Result<Watch, Error> {
-        let gate = self.open.subscribe();
+        let (gate, watches) = (self.open.subscribe(), self.watches.clone());
         let held = self.inner.watch(prefix, after).await?.then(move |item| {
-            let mut gate = gate.clone();
+            let (mut gate, _watches) = (gate.clone(), &watches);
             async move {
                 gate.wait_for(|open| *open).await.expect("the store is there");
                 item
@@ -102,6 +104,7 @@ async fn remote() -> (Cluster, Cluster, Arc<Remote>) {
         inner: near.embedded.clone(),
         open: gate::Sender::new(true),
         gets: AtomicU64::new(0),
+        watches: Arc::default(),
     });
     let storage: Arc<dyn Storage> = remote.clone();
     let far = Cluster {
@@ -215,6 +218,34 @@ async fn reads_go_to_storage_while_the_cache_is_behind() {
     };
     let (names, ()) = tokio::join!(far.names("configmaps", "ns", &newer), opened);
     assert_eq!(names.unwrap(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_watch_from_before_the_cache_is_caught_up_by_storage_and_taken_over() {
+    let (far, near, remote) = remote().await;
+    let first = near.create("configmaps", "ns", &text("a", "1")).await.unwrap();
+    near.create("configmaps", "ns", &text("b", "1")).await.unwrap();
+    remote.open.send_replace(false);
+    let options =
+        ListOptions { resource_version: first.resource_version().to_owned(), ..ListOptions::default() };
+    let store = far.store("configmaps");
+    let mut watch = store.watch(Some("ns"), &options).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(50), watch.next()).await.is_err());
+    assert_eq!(Arc::strong_count(&remote.watches) - 1, 2, "the cache's and the client's");
+    remote.open.send_replace(true);
+    let event = watch.next().await.unwrap().unwrap();
+    assert_eq!(store.name_of(&event.object).unwrap().1, "b");
+    assert!(event.shared.is_none(), "from storage");
+    eventually("the cache takes over", || {
+        let waiting = futures::FutureExt::now_or_never(watch.next()).is_none();
+        let watches = Arc::strong_count(&remote.watches) - 1;
+        async move { waiting && watches == 1 }
+    })
+    .await;
+    near.create("configmaps", "ns", &text("c", "1")).await.unwrap();
+    let event = watch.next().await.unwrap().unwrap();
+    assert_eq!(store.name_of(&event.object).unwrap().1, "c");
+    assert!(event.shared.is_some(), "from the cache");
 }
 
 #[tokio::test]

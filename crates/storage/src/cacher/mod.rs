@@ -312,6 +312,17 @@ impl Cacher {
     /// The revision from which on the cache knows what happened; `None` where it is not there.
     pub async fn watch(&self, scope: Scope, revision: u64) -> Result<CacheWatch, Option<TooOld>> {
         self.any().await.map_err(|_| None)?;
+        self.watch_now(scope, revision)
+    }
+
+    /// As [`Cacher::watch`], of a cache that is there already.
+    ///
+    /// # Errors
+    /// As of [`Cacher::watch`].
+    pub fn watch_now(&self, scope: Scope, revision: u64) -> Result<CacheWatch, Option<TooOld>> {
+        if self.shared.revision() == 0 {
+            return Err(None);
+        }
         CacheWatch::open(Arc::clone(&self.shared), scope, revision).map_err(Some)
     }
 
