@@ -677,3 +677,42 @@ async fn idle_watchers_and_dispatch() {
     drop(watches);
     println!("dropping all of them: {} us", started.elapsed().as_micros());
 }
+
+/// `cargo test -p keelson-storage --test cacher -- --ignored --nocapture`
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn consistent_reads() {
+    const ROUNDS: u32 = 300;
+    let store = Fragile::open().await;
+    store.put("pods/ns/a", "n|1").await;
+    let cacher = cacher(&store, pods());
+    cacher.any().await.expect("a state");
+    let mut took = Duration::ZERO;
+    for round in 0..ROUNDS {
+        store.put("nodes/n", &format!("{round}")).await;
+        let started = clock::monotonic();
+        cacher.consistent().await.expect("a state");
+        took += started.elapsed();
+    }
+    println!("behind a write of another resource: {} us", (took / ROUNDS).as_micros());
+    let tasks = TaskGroup::new();
+    let done = Arc::new(AtomicBool::new(false));
+    for writer in 0..16 {
+        let (store, done) = (store.clone(), done.clone());
+        tasks.spawn("writer", async move {
+            while !done.load(Ordering::SeqCst) {
+                store.put(&format!("nodes/w{writer}"), "x").await;
+            }
+        });
+    }
+    let mut took = Duration::ZERO;
+    for _ in 0..ROUNDS {
+        clock::sleep(Duration::from_millis(2)).await;
+        let started = clock::monotonic();
+        cacher.consistent().await.expect("a state");
+        took += started.elapsed();
+    }
+    println!("under writes: {} us", (took / ROUNDS).as_micros());
+    done.store(true, Ordering::SeqCst);
+    tasks.wait(Duration::from_secs(10)).await.expect("ended");
+}

@@ -19,12 +19,12 @@ use keelson_base::clock::{self, Instant};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::delivery::Feed;
 use crate::embedded::directory::Directory;
 use crate::embedded::engine::{Batch, Engine, is_full, is_out_of_space};
 use crate::embedded::index::Snapshot;
 use crate::embedded::options::{OpenError, Options};
 use crate::embedded::record::{Expiry, Record};
+use crate::embedded::watchers::Watcher;
 use crate::embedded::{Shared, closed};
 use crate::{Error, Event, KeyValue};
 
@@ -120,14 +120,6 @@ impl Write {
     }
 }
 
-/// A live watch.
-pub(super) struct Watcher {
-    pub(super) prefix: Arc<str>,
-    /// Only later events are its own.
-    pub(super) after: u64,
-    pub(super) feed: Feed,
-}
-
 /// Where commands wait for the committer.
 pub(super) struct Inbox {
     queue: Mutex<Vec<Command>>,
@@ -214,7 +206,6 @@ pub(super) struct Committer {
     shared: Arc<Shared>,
     directory: Directory,
     options: Options,
-    watchers: Vec<Watcher>,
     /// When which revision of which key ends.
     timers: BTreeMap<(Instant, u64), Arc<str>>,
     /// Records that a compaction made unneeded.
@@ -243,7 +234,6 @@ impl Committer {
             shared,
             directory,
             options,
-            watchers: Vec::new(),
             timers,
             garbage: garbage.into(),
             next_progress: now + PROGRESS_INTERVAL,
@@ -276,7 +266,7 @@ impl Committer {
             }
         }
         // The watches end, and the database is closed before the directory is unlocked.
-        self.watchers.clear();
+        self.shared.watchers.clear();
         *self.shared.engine.write() = None;
     }
 
@@ -298,10 +288,12 @@ impl Committer {
                     watcher.feed.repeat_progress(revision);
                 }
                 if reply.send(revision).is_ok() {
-                    self.watchers.push(watcher);
+                    self.shared.watchers.add(watcher);
                 }
             }
-            Command::Progress { prefix } => self.tell_progress(|watcher| watcher.prefix == prefix),
+            Command::Progress { prefix } => {
+                self.shared.watchers.tell_progress(Some(&prefix));
+            }
             Command::Compact { revision, reply } => {
                 let _ = reply.send(self.compact(revision));
             }
@@ -312,15 +304,7 @@ impl Committer {
         let now = clock::monotonic();
         if now >= self.next_progress {
             self.next_progress = now + PROGRESS_INTERVAL;
-            self.tell_progress(|_| true);
-        }
-    }
-
-    fn tell_progress(&mut self, wants: impl Fn(&Watcher) -> bool) {
-        let revision = self.shared.snapshot.load().revision;
-        self.watchers.retain(|watcher| !watcher.feed.is_abandoned());
-        for watcher in self.watchers.iter().filter(|watcher| watcher.after <= revision && wants(watcher)) {
-            watcher.feed.repeat_progress(revision);
+            self.shared.watchers.tell_progress(None);
         }
     }
 
@@ -533,6 +517,7 @@ impl Committer {
             let mut history = self.shared.history.write();
             steps.iter().for_each(|step| history.push(&step.record));
         }
+        let published = next.revision;
         self.shared.snapshot.store(Arc::new(next));
         let mut events = Vec::with_capacity(steps.len());
         for Step { revision, record, before } in steps {
@@ -547,13 +532,7 @@ impl Committer {
                 (None, None) => {}
             }
         }
-        self.watchers.retain(|watcher| {
-            let own = events.iter().filter(|event| {
-                event.revision() > watcher.after
-                    && event.key().is_some_and(|key| key.starts_with(&*watcher.prefix))
-            });
-            watcher.feed.push(own.cloned())
-        });
+        self.shared.watchers.feed(&events, published);
     }
 
     /// Deletes the keys whose time has come.

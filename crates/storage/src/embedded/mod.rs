@@ -15,6 +15,7 @@
 //! - `index`: the state and the history in memory
 //! - `committer`: the thread that writes
 //! - `watch`: replay from the history, then live
+//! - `watchers`: the live ones
 //!
 //! It must not know what the values are.
 
@@ -28,6 +29,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod watchers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +48,7 @@ use self::directory::{Content, Directory};
 use self::engine::Engine;
 use self::index::{History, Loaded, Snapshot};
 pub use self::options::{OpenError, Options};
+use self::watchers::Watchers;
 use crate::{Error, KeyValue, ListRange, Page, Storage, Watch};
 
 /// The largest key and value together, in bytes: etcd's `--max-request-bytes` as it is by default.
@@ -66,6 +69,7 @@ struct Shared {
     /// Why nothing can be written now.
     failure: ArcSwapOption<String>,
     inbox: Inbox,
+    watchers: Watchers,
 }
 
 impl Embedded {
@@ -98,12 +102,14 @@ impl Embedded {
             milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "opened the embedded store"
         );
+        let watchers = Watchers::new(snapshot.revision);
         let shared = Arc::new(Shared {
             snapshot: ArcSwap::from_pointee(snapshot),
             history: RwLock::new(history),
             engine: RwLock::new(Some(engine)),
             failure: ArcSwapOption::empty(),
             inbox: Inbox::new(),
+            watchers,
         });
         let tasks = TaskGroup::new();
         let committer = Committer::new(Arc::clone(&shared), directory, options, garbage, expiries);
@@ -205,8 +211,11 @@ impl Storage for Embedded {
         Ok(watch::stream(Arc::clone(&self.shared), prefix.to_owned(), after).boxed())
     }
 
-    async fn request_progress(&self, prefix: &str, _: u64) -> Result<(), Error> {
-        // The published state is never behind what was acknowledged.
+    async fn request_progress(&self, prefix: &str, revision: u64) -> Result<(), Error> {
+        if self.shared.watchers.tell_progress(Some(prefix)) >= revision {
+            return Ok(());
+        }
+        // It was published this moment; the committer has yet to feed it.
         self.shared.inbox.send(Command::Progress { prefix: prefix.into() })
     }
 

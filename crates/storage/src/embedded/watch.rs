@@ -13,8 +13,9 @@ use tokio::sync::oneshot;
 
 use crate::delivery::{DEFAULT_BOUNDS, Reader, queue};
 use crate::embedded::Shared;
-use crate::embedded::committer::{Command, Watcher};
+use crate::embedded::committer::Command;
 use crate::embedded::index::{Change, Snapshot};
+use crate::embedded::watchers::Watcher;
 use crate::{Error, Event};
 
 /// Events that a replay reads at once.
