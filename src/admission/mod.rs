@@ -16,13 +16,34 @@ pub mod config;
 pub mod objects;
 pub mod plugins;
 
+mod always_deny;
+mod always_pull_images;
+mod certificate_approval;
+mod certificate_signing;
+mod certificate_subject_restriction;
+mod cluster_trust_bundle_attest;
+mod default_ingress_class;
+mod default_storage_class;
 mod default_toleration_seconds;
+mod deny_service_external_ips;
+mod extended_resource_toleration;
+mod limit_pod_hard_anti_affinity_topology;
 mod limit_ranger;
+mod namespace_auto_provision;
+mod namespace_exists;
 mod namespace_lifecycle;
+mod persistent_volume_claim_resize;
 mod pod;
+mod pod_resize_validator;
+mod pod_security;
+mod pod_topology_labels;
 mod priority;
+mod runtime_class;
 mod service_account;
+mod signer;
+mod storage_object_in_use_protection;
 mod taint_nodes_by_condition;
+mod tolerations;
 
 #[cfg(test)]
 mod tests;

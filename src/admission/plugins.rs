@@ -5,14 +5,33 @@ use std::sync::Arc;
 use keelson_apimachinery::Value;
 use keelson_base::metrics::Registry;
 
+use super::always_deny::AlwaysDeny;
+use super::always_pull_images::AlwaysPullImages;
+use super::certificate_approval::CertificateApproval;
+use super::certificate_signing::CertificateSigning;
+use super::certificate_subject_restriction::CertificateSubjectRestriction;
 use super::chain::{Chain, Plugin};
+use super::cluster_trust_bundle_attest::ClusterTrustBundleAttest;
 use super::config::{Config, ConfigError, PluginConfigs};
+use super::default_ingress_class::DefaultIngressClass;
+use super::default_storage_class::DefaultStorageClass;
 use super::default_toleration_seconds::DefaultTolerationSeconds;
+use super::deny_service_external_ips::DenyServiceExternalIps;
+use super::extended_resource_toleration::ExtendedResourceToleration;
+use super::limit_pod_hard_anti_affinity_topology::LimitPodHardAntiAffinityTopology;
 use super::limit_ranger::LimitRanger;
+use super::namespace_auto_provision::NamespaceAutoProvision;
+use super::namespace_exists::NamespaceExists;
 use super::namespace_lifecycle::NamespaceLifecycle;
 use super::objects::Objects;
+use super::persistent_volume_claim_resize::PersistentVolumeClaimResize;
+use super::pod_resize_validator::PodResizeValidator;
+use super::pod_security::PodSecurity;
+use super::pod_topology_labels::PodTopologyLabels;
 use super::priority::Priority;
+use super::runtime_class::RuntimeClass;
 use super::service_account::ServiceAccount;
+use super::storage_object_in_use_protection::StorageObjectInUseProtection;
 use super::taint_nodes_by_condition::TaintNodesByCondition;
 use crate::authz::Authorizer;
 
@@ -52,6 +71,10 @@ impl Parts<'_> {
     fn objects(&self) -> Arc<dyn Objects> {
         self.dependencies.objects.clone()
     }
+
+    fn authorizer(&self) -> Arc<dyn Authorizer> {
+        self.dependencies.authorizer.clone()
+    }
 }
 
 /// `None` for plugins that do nothing, as the feature that they are for is off or not there yet.
@@ -85,17 +108,20 @@ const fn entry(name: &'static str, on: bool, phases: &str, build: fn(&Parts<'_>)
 /// Source: kube-apiserver's recommended order, and its set of default plugins.
 pub static PLUGINS: &[Entry] = &[
     entry("AlwaysAdmit", false, "av", nothing),
-    entry("NamespaceAutoProvision", false, "a", missing),
+    entry("NamespaceAutoProvision", false, "a", |p| some(NamespaceAutoProvision { objects: p.objects() })),
     entry("NamespaceLifecycle", true, "a", |p| some(NamespaceLifecycle::new(p.objects()))),
-    entry("NamespaceExists", false, "v", missing),
-    entry("LimitPodHardAntiAffinityTopology", false, "v", missing),
+    entry("NamespaceExists", false, "v", |p| some(NamespaceExists { objects: p.objects() })),
+    entry("LimitPodHardAntiAffinityTopology", false, "v", |_| some(LimitPodHardAntiAffinityTopology)),
     entry("LimitRanger", true, "av", |p| some(LimitRanger { objects: p.objects() })),
     entry("ServiceAccount", true, "av", |p| some(ServiceAccount { objects: p.objects() })),
     entry("NodeRestriction", false, "a", missing),
     entry("TaintNodesByCondition", true, "a", |_| some(TaintNodesByCondition)),
-    entry("AlwaysPullImages", false, "av", missing),
+    entry("AlwaysPullImages", false, "av", |_| some(AlwaysPullImages)),
     entry("ImagePolicyWebhook", false, "v", missing),
-    entry("PodSecurity", true, "v", nothing),
+    entry("PodSecurity", true, "v", |p| {
+        let metrics = &p.dependencies.metrics;
+        some(PodSecurity::new(p.objects(), p.own, metrics)?)
+    }),
     entry("PodNodeSelector", false, "av", missing),
     entry("Priority", true, "av", |p| some(Priority { objects: p.objects() })),
     entry("DefaultTolerationSeconds", true, "a", |p| {
@@ -104,33 +130,37 @@ pub static PLUGINS: &[Entry] = &[
     }),
     entry("PodTolerationRestriction", false, "av", missing),
     entry("EventRateLimit", false, "v", missing),
-    entry("ExtendedResourceToleration", false, "a", missing),
-    entry("DefaultStorageClass", true, "a", nothing),
-    entry("StorageObjectInUseProtection", true, "a", nothing),
+    entry("ExtendedResourceToleration", false, "a", |_| some(ExtendedResourceToleration)),
+    entry("DefaultStorageClass", true, "a", |p| some(DefaultStorageClass { objects: p.objects() })),
+    entry("StorageObjectInUseProtection", true, "a", |_| some(StorageObjectInUseProtection)),
     // For PodGroups, whose feature is off by default.
     entry("PodGroupProtection", true, "a", nothing),
     entry("OwnerReferencesPermissionEnforcement", false, "v", missing),
-    entry("PersistentVolumeClaimResize", true, "v", nothing),
-    entry("RuntimeClass", true, "av", nothing),
-    entry("CertificateApproval", true, "v", nothing),
-    entry("CertificateSigning", true, "v", nothing),
-    entry("ClusterTrustBundleAttest", true, "v", nothing),
-    entry("CertificateSubjectRestriction", true, "v", nothing),
-    entry("DefaultIngressClass", true, "a", nothing),
-    entry("DenyServiceExternalIPs", false, "v", missing),
-    entry("PodTopologyLabels", true, "a", nothing),
+    entry("PersistentVolumeClaimResize", true, "v", |p| {
+        some(PersistentVolumeClaimResize { objects: p.objects() })
+    }),
+    entry("RuntimeClass", true, "av", |p| some(RuntimeClass { objects: p.objects() })),
+    entry("CertificateApproval", true, "v", |p| some(CertificateApproval { authorizer: p.authorizer() })),
+    entry("CertificateSigning", true, "v", |p| some(CertificateSigning { authorizer: p.authorizer() })),
+    entry("ClusterTrustBundleAttest", true, "v", |p| {
+        some(ClusterTrustBundleAttest { authorizer: p.authorizer() })
+    }),
+    entry("CertificateSubjectRestriction", true, "v", |_| some(CertificateSubjectRestriction)),
+    entry("DefaultIngressClass", true, "a", |p| some(DefaultIngressClass { objects: p.objects() })),
+    entry("DenyServiceExternalIPs", false, "v", |_| some(DenyServiceExternalIps)),
+    entry("PodTopologyLabels", true, "a", |p| some(PodTopologyLabels { objects: p.objects() })),
     // Their features are off by default.
     entry("PodGroupWorkloadExists", true, "v", nothing),
     entry("NodeDeclaredFeatureValidator", true, "v", nothing),
     entry("JobValidation", true, "v", nothing),
-    entry("PodResizeValidator", true, "v", nothing),
+    entry("PodResizeValidator", true, "v", |p| some(PodResizeValidator { objects: p.objects() })),
     // Policies and webhooks do nothing as long as their configurations are not honoured.
     entry("MutatingAdmissionPolicy", true, "a", nothing),
     entry("MutatingAdmissionWebhook", true, "a", nothing),
     entry("ValidatingAdmissionPolicy", true, "v", nothing),
     entry("ValidatingAdmissionWebhook", true, "v", nothing),
     entry("ResourceQuota", true, "v", nothing),
-    entry("AlwaysDeny", false, "av", missing),
+    entry("AlwaysDeny", false, "av", |_| some(AlwaysDeny)),
 ];
 
 /// The plugins that are on where these are enabled and disabled beside the default, in their order.

@@ -88,6 +88,11 @@ pub(super) fn raise(most: &mut Amounts, other: &Amounts) {
     }
 }
 
+/// Whether a pod as a whole may ask for a resource.
+pub(super) fn is_pod_level(name: &str) -> bool {
+    matches!(name, "cpu" | "memory") || name.starts_with("hugepages-")
+}
+
 /// What a pod needs (`requests`) or may take (`limits`) in all, without its overhead. Containers run at the
 /// same time, init containers one after another but for those that go on (`restartPolicy: Always`). What the
 /// pod itself says of CPU, memory and huge pages counts instead.
