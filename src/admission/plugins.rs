@@ -17,18 +17,24 @@ use super::default_ingress_class::DefaultIngressClass;
 use super::default_storage_class::DefaultStorageClass;
 use super::default_toleration_seconds::DefaultTolerationSeconds;
 use super::deny_service_external_ips::DenyServiceExternalIps;
+use super::event_rate_limit::EventRateLimit;
 use super::extended_resource_toleration::ExtendedResourceToleration;
 use super::limit_pod_hard_anti_affinity_topology::LimitPodHardAntiAffinityTopology;
 use super::limit_ranger::LimitRanger;
 use super::namespace_auto_provision::NamespaceAutoProvision;
 use super::namespace_exists::NamespaceExists;
 use super::namespace_lifecycle::NamespaceLifecycle;
+use super::node_restriction::NodeRestriction;
 use super::objects::Objects;
+use super::owner_references_permission_enforcement::OwnerReferencesPermissionEnforcement;
 use super::persistent_volume_claim_resize::PersistentVolumeClaimResize;
+use super::pod_node_selector::PodNodeSelector;
 use super::pod_resize_validator::PodResizeValidator;
 use super::pod_security::PodSecurity;
+use super::pod_toleration_restriction::PodTolerationRestriction;
 use super::pod_topology_labels::PodTopologyLabels;
 use super::priority::Priority;
+use super::resource_quota::ResourceQuota;
 use super::runtime_class::RuntimeClass;
 use super::service_account::ServiceAccount;
 use super::storage_object_in_use_protection::StorageObjectInUseProtection;
@@ -114,7 +120,9 @@ pub static PLUGINS: &[Entry] = &[
     entry("LimitPodHardAntiAffinityTopology", false, "v", |_| some(LimitPodHardAntiAffinityTopology)),
     entry("LimitRanger", true, "av", |p| some(LimitRanger { objects: p.objects() })),
     entry("ServiceAccount", true, "av", |p| some(ServiceAccount { objects: p.objects() })),
-    entry("NodeRestriction", false, "a", missing),
+    entry("NodeRestriction", false, "a", |p| {
+        some(NodeRestriction { objects: p.objects(), authorizer: p.authorizer() })
+    }),
     entry("TaintNodesByCondition", true, "a", |_| some(TaintNodesByCondition)),
     entry("AlwaysPullImages", false, "av", |_| some(AlwaysPullImages)),
     entry("ImagePolicyWebhook", false, "v", missing),
@@ -122,20 +130,24 @@ pub static PLUGINS: &[Entry] = &[
         let metrics = &p.dependencies.metrics;
         some(PodSecurity::new(p.objects(), p.own, metrics)?)
     }),
-    entry("PodNodeSelector", false, "av", missing),
+    entry("PodNodeSelector", false, "av", |p| some(PodNodeSelector::new(p.objects(), p.own)?)),
     entry("Priority", true, "av", |p| some(Priority { objects: p.objects() })),
     entry("DefaultTolerationSeconds", true, "a", |p| {
         let (not_ready, unreachable) = (p.config.not_ready_seconds, p.config.unreachable_seconds);
         some(DefaultTolerationSeconds { not_ready, unreachable })
     }),
-    entry("PodTolerationRestriction", false, "av", missing),
-    entry("EventRateLimit", false, "v", missing),
+    entry("PodTolerationRestriction", false, "av", |p| {
+        some(PodTolerationRestriction::new(p.objects(), p.own)?)
+    }),
+    entry("EventRateLimit", false, "v", |p| some(EventRateLimit::new(p.own)?)),
     entry("ExtendedResourceToleration", false, "a", |_| some(ExtendedResourceToleration)),
     entry("DefaultStorageClass", true, "a", |p| some(DefaultStorageClass { objects: p.objects() })),
     entry("StorageObjectInUseProtection", true, "a", |_| some(StorageObjectInUseProtection)),
     // For PodGroups, whose feature is off by default.
     entry("PodGroupProtection", true, "a", nothing),
-    entry("OwnerReferencesPermissionEnforcement", false, "v", missing),
+    entry("OwnerReferencesPermissionEnforcement", false, "v", |p| {
+        some(OwnerReferencesPermissionEnforcement { authorizer: p.authorizer() })
+    }),
     entry("PersistentVolumeClaimResize", true, "v", |p| {
         some(PersistentVolumeClaimResize { objects: p.objects() })
     }),
@@ -159,7 +171,7 @@ pub static PLUGINS: &[Entry] = &[
     entry("MutatingAdmissionWebhook", true, "a", nothing),
     entry("ValidatingAdmissionPolicy", true, "v", nothing),
     entry("ValidatingAdmissionWebhook", true, "v", nothing),
-    entry("ResourceQuota", true, "v", nothing),
+    entry("ResourceQuota", true, "v", |p| some(ResourceQuota::new(p.objects(), p.own)?)),
     entry("AlwaysDeny", false, "av", |_| some(AlwaysDeny)),
 ];
 

@@ -124,3 +124,19 @@ pub(super) fn total(pod: &Object, kind: &str, pod_level: impl Fn(&str) -> bool) 
     }
     sum
 }
+
+/// Whether a pod asks for no CPU and memory, and is not limited in them.
+pub(super) fn is_best_effort(object: &Object) -> bool {
+    match object.str_at(&["status", "qosClass"]) {
+        "" => {}
+        class => return class == "BestEffort",
+    }
+    let asks = |resources: Option<&Value>| {
+        ["requests", "limits"].iter().any(|kind| {
+            let amounts = amounts(resources.and_then(|resources| resources.get(kind)));
+            ["cpu", "memory"].iter().any(|name| amounts.get(*name).is_some_and(|amount| !amount.is_zero()))
+        })
+    };
+    let mut containers = CONTAINER_LISTS.iter().flat_map(|list| spec_list(object, list));
+    !asks(object.at(&["spec", "resources"])) && !containers.any(|c| asks(c.get("resources")))
+}
