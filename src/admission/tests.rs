@@ -1,6 +1,8 @@
 //! The plugins over objects in a map.
 
 mod pods;
+mod quotas;
+mod security;
 mod writes;
 
 use std::collections::BTreeMap;

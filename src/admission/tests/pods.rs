@@ -243,3 +243,140 @@ async fn mirror_pods_name_no_accounts_and_secrets() {
         bench.refuses("pods", &mirror(spec), 403, &format!("pods \"p\" is forbidden: {why}")).await;
     }
 }
+
+#[tokio::test]
+async fn runtime_classes_bring_overhead_and_places() {
+    let bench = Bench::new(&["RuntimeClass"]);
+    bench.put(
+        "runtimeclasses",
+        r#"{"metadata":{"name":"kata"},"overhead":{"podFixed":{"cpu":"10m"}},
+            "scheduling":{"nodeSelector":{"rt":"x"},"tolerations":[{"key":"rt","operator":"Exists"}]}}"#,
+    );
+    let made = bench
+        .create(
+            "pods",
+            &pod(
+                r#"{"runtimeClassName":"kata","tolerations":[{"key":"rt","operator":"Equal","value":"1"}]}"#,
+            ),
+        )
+        .await
+        .expect("a class");
+    let expected = r#"{"nodeSelector":{"rt":"x"},"overhead":{"cpu":"10m"},"runtimeClassName":"kata","tolerations":[{"key":"rt","operator":"Exists"}]}"#;
+    assert_eq!(made.get("spec"), Some(&value(expected)));
+    for (spec, why) in [
+        (
+            r#"{"runtimeClassName":"kata","nodeSelector":{"rt":"y"}}"#,
+            "conflict: runtimeClass.scheduling.nodeSelector[rt] = x; pod.spec.nodeSelector[rt] = y",
+        ),
+        (
+            r#"{"runtimeClassName":"kata","overhead":{"cpu":"20m"}}"#,
+            "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead",
+        ),
+        (r#"{"runtimeClassName":"none"}"#, "pod rejected: RuntimeClass \"none\" not found"),
+        (
+            r#"{"overhead":{"cpu":"20m"}}"#,
+            "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead",
+        ),
+    ] {
+        bench.refuses("pods", &pod(spec), 403, &format!("pods \"p\" is forbidden: {why}")).await;
+    }
+}
+
+#[tokio::test]
+async fn pods_get_the_labels_of_their_place() {
+    let bench = Bench::new(&["PodTopologyLabels"]);
+    bench.put(
+        "nodes",
+        r#"{"metadata":{"name":"n","labels":{"topology.kubernetes.io/zone":"z","topology.kubernetes.io/region":"r","a":"b"}}}"#,
+    );
+    let labels = r#"{"topology.kubernetes.io/region":"r","topology.kubernetes.io/zone":"z"}"#;
+    let path = ["metadata", "labels"];
+    bench.creates("pods", &pod(r#"{"nodeName":"n"}"#), &path, labels).await;
+    bench.creates("pods/binding", r#"{"target":{"kind":"Node","name":"n"}}"#, &path, labels).await;
+    bench.creates("pods/binding", r#"{"target":{"kind":"Node","name":"other"}}"#, &path, "null").await;
+    bench.creates("pods", &pod("{}"), &path, "null").await;
+}
+
+#[tokio::test]
+async fn pods_ask_for_no_more_than_their_node_has() {
+    let bench = Bench::new(&["PodResizeValidator"]);
+    bench.put("nodes", r#"{"metadata":{"name":"n"},"status":{"allocatable":{"cpu":"1","memory":"1Gi"}}}"#);
+    let sized = |generation: u32, cpu: &str| {
+        format!(
+            r#"{{"metadata":{{"name":"p","generation":{generation}}},"spec":{{"nodeName":"n","containers":[{{"resources":{{"requests":{{"cpu":"{cpu}"}}}}}}]}}}}"#
+        )
+    };
+    bench.updates("pods/resize", &sized(2, "1"), &sized(1, "500m"), "").await;
+    bench.updates("pods/resize", &sized(1, "2"), &sized(1, "2"), "").await;
+    let why = "pods \"p\" is forbidden: node didn't have enough allocatable resources: cpu, requested: 1500, \
+               allocatable: 1000";
+    bench.updates("pods/resize", &sized(2, "1500m"), &sized(1, "500m"), why).await;
+}
+
+#[tokio::test]
+async fn images_are_always_pulled() {
+    let bench = Bench::new(&["AlwaysPullImages"]);
+    let new = pod(r#"{"containers":[{"image":"a","imagePullPolicy":"Never"}],"volumes":[{"image":{}}]}"#);
+    let expected = r#"{"containers":[{"image":"a","imagePullPolicy":"Always"}],"volumes":[{"image":{"pullPolicy":"Always"}}]}"#;
+    bench.creates("pods", &new, &["spec"], expected).await;
+    bench.updates("pods", &new, &new, "").await;
+}
+
+#[tokio::test]
+async fn extended_resources_are_tolerated() {
+    let bench = Bench::new(&["ExtendedResourceToleration"]);
+    let new = pod(
+        r#"{"containers":[{"resources":{"requests":{"example.com/gpu":"1","cpu":"1","kubernetes.io/x":"1"}}}]}"#,
+    );
+    let expected = r#"[{"effect":"NoSchedule","key":"example.com/gpu","operator":"Exists"}]"#;
+    bench.creates("pods", &new, &["spec", "tolerations"], expected).await;
+}
+
+#[tokio::test]
+async fn namespaces_select_nodes_and_tolerations() {
+    let bench = Bench::new(&["PodNodeSelector", "PodTolerationRestriction"]);
+    bench.put(
+        "namespaces",
+        r#"{"metadata":{"name":"ns","annotations":{
+            "scheduler.alpha.kubernetes.io/node-selector":"env=prod, disk = ssd",
+            "scheduler.alpha.kubernetes.io/defaultTolerations":"[{\"key\":\"a\",\"operator\":\"Exists\"}]",
+            "scheduler.alpha.kubernetes.io/tolerationsWhitelist":"[{\"key\":\"a\",\"operator\":\"Exists\"}]"}}}"#,
+    );
+    let made = bench.create("pods", &pod("{}")).await.expect("the defaults");
+    assert_eq!(
+        made.get("spec"),
+        Some(&value(
+            r#"{"nodeSelector":{"disk":"ssd","env":"prod"},"tolerations":[{"key":"a","operator":"Exists"}]}"#
+        ))
+    );
+    bench
+        .refuses(
+            "pods",
+            &pod(r#"{"nodeSelector":{"env":"dev"}}"#),
+            403,
+            "pods \"p\" is forbidden: pod node label selector conflicts with its namespace node label selector",
+        )
+        .await;
+    bench
+        .refuses(
+            "pods",
+            &pod(r#"{"tolerations":[{"key":"b","operator":"Exists"}]}"#),
+            500,
+            "pod tolerations (possibly merged with namespace default tolerations) conflict with its namespace whitelist",
+        )
+        .await;
+}
+
+#[tokio::test]
+async fn pods_keep_others_off_nodes_at_most() {
+    let bench = Bench::new(&["LimitPodHardAntiAffinityTopology"]);
+    let of = |key: &str| {
+        pod(&format!(
+            r#"{{"affinity":{{"podAntiAffinity":{{"requiredDuringSchedulingIgnoredDuringExecution":[{{"topologyKey":"{key}"}}]}}}}}}"#
+        ))
+    };
+    bench.create("pods", &of("kubernetes.io/hostname")).await.expect("a node");
+    let why = "pods \"p\" is forbidden: affinity.PodAntiAffinity.RequiredDuringScheduling has TopologyKey zone but only \
+               key kubernetes.io/hostname is allowed";
+    bench.refuses("pods", &of("zone"), 403, why).await;
+}
