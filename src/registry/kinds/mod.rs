@@ -6,6 +6,7 @@ pub mod apps;
 pub mod batch;
 pub mod certificates;
 pub mod core;
+pub mod storage;
 pub mod resource;
 
 use std::sync::Arc;
@@ -17,6 +18,12 @@ pub(super) fn all(registry: &Registry) -> Vec<(&'static str, &'static str, Arc<d
     let mut all: Vec<(&str, &str, Arc<dyn Hooks>)> = vec![
         ("", "limitranges", Arc::new(core::limit_range::LimitRanges)),
         ("", "namespaces", Arc::new(core::namespace::Namespaces)),
+        ("", "nodes", Arc::new(core::node::Nodes)),
+        (
+            "",
+            "persistentvolumeclaims",
+            Arc::new(core::persistent_volume_claim::PersistentVolumeClaims),
+        ),
         ("", "persistentvolumes", Arc::new(core::persistent_volume::PersistentVolumes)),
         ("", "pods", Arc::new(core::pod::Pods)),
         ("", "podtemplates", Arc::new(core::pod_template::Templates(&["template"]))),
@@ -36,6 +43,7 @@ pub(super) fn all(registry: &Registry) -> Vec<(&'static str, &'static str, Arc<d
             "certificatesigningrequests",
             Arc::new(certificates::CertificateSigningRequests),
         ),
+        ("storage.k8s.io", "csidrivers", Arc::new(storage::csi_driver::CsiDrivers)),
         ("resource.k8s.io", "resourceslices", Arc::new(resource::resource_slice::ResourceSlices)),
     ];
     if let Some(services) = core::service::Services::new(registry) {

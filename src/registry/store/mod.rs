@@ -295,7 +295,8 @@ impl Store {
 
     /// 422 for an object of this resource.
     fn invalid(&self, name: &str, errors: &[FieldError]) -> Status {
-        Status::invalid(&self.served.group, &self.served.kind, name, errors)
+        // The name of the kind as it is stored: events of any group are core events.
+        Status::invalid(&self.resource.group, &self.resource.kind, name, errors)
     }
 
     fn selection(&self, label: &str, field: &str) -> Result<Selection, Status> {

@@ -2,7 +2,9 @@
 
 pub mod limit_range;
 pub mod namespace;
+pub mod node;
 pub mod persistent_volume;
+pub mod persistent_volume_claim;
 pub mod pod;
 pub mod pod_features;
 pub mod pod_template;

@@ -6,6 +6,7 @@ mod event;
 mod limit_range;
 mod namespace;
 mod node;
+mod persistent_volume;
 mod persistent_volume_claim;
 mod pod;
 mod pod_template;
@@ -18,6 +19,7 @@ mod service_account;
 use super::Rules;
 
 pub(super) use event::written_as as event_written_as;
+pub(in crate::validation) use persistent_volume::{Context as VolumeContext, VOLUME_SPEC, volume_spec};
 pub(in crate::validation) use persistent_volume_claim::{ClaimLeniency, claim_spec, claim_spec_warnings};
 pub(super) use pod::{PodOptions, template, warnings};
 pub use pod::{allow_privileged, qos_class};
@@ -30,6 +32,7 @@ pub(super) const RULES: &[Rules] = &[
     limit_range::RULES,
     namespace::RULES,
     node::RULES,
+    persistent_volume::RULES,
     persistent_volume_claim::RULES,
     pod::RULES,
     pod_template::RULES,

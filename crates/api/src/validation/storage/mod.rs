@@ -5,6 +5,7 @@ mod csi_node;
 mod csi_storage_capacity;
 mod storage_class;
 
+mod volume_attachment;
 mod volume_attributes_class;
 
 use keelson_apimachinery::content::names::dns_subdomain;
@@ -17,6 +18,7 @@ pub(super) const RULES: &[Rules] = &[
     csi_node::RULES,
     csi_storage_capacity::RULES,
     storage_class::RULES,
+    volume_attachment::RULES,
     volume_attributes_class::RULES,
 ];
 

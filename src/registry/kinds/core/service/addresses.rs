@@ -226,7 +226,7 @@ fn ip_address(address: IpAddr, namespace: &str, name: &str) -> Object {
     let map = |members: &[(&'static str, &str)]| -> Map {
         members.iter().map(|(key, text)| (Text::const_new(key), Value::from(*text))).collect()
     };
-    let parent = map(&[("group", ""), ("name", name), ("namespace", namespace), ("resource", "services")]);
+    let parent = map(&[("name", name), ("namespace", namespace), ("resource", "services")]);
     let mut object = Object::default();
     object.set_type("networking.k8s.io/v1", "IPAddress");
     object.set_name(&address.to_string());

@@ -4,6 +4,7 @@
 //! no longer needs is given back after it. A server that dies in between leaves them taken, never shared.
 
 mod addresses;
+mod families;
 mod network;
 mod ports;
 mod ranges;
@@ -24,12 +25,13 @@ pub use network::{Cidr, PortRange, ServiceNetwork};
 pub use repair::ServiceRepair;
 
 use self::addresses::{Addresses, Refusal};
+use self::families::set_families;
 use self::ports::NodePorts;
 use self::ranges::{Known, Ranges};
 use self::spec::{
     Claims, assign_health_check_port, assign_node_ports, claims, drop_internal_policy,
     drop_what_the_type_has_not, is_headless, needs_cluster_ip, normalize_cluster_ips, not_configured,
-    patch_allocated, service_type, set_families, strings,
+    patch_allocated, service_type, strings,
 };
 use crate::registry::options::{DeleteOptions, ListOptions, NoAdmission, Warnings, WriteContext};
 use crate::registry::strategy::{Hold, member};
@@ -59,10 +61,16 @@ impl Services {
         })
     }
 
-    /// Takes what `service` needs beyond what `held` has; returns what was taken.
-    async fn take(&self, service: &mut Object, held: &Claims, dry_run: bool) -> Result<Claims, Status> {
+    /// Takes what `service` needs beyond what `held`, the claims of `old`, has; returns what was taken.
+    async fn take(
+        &self,
+        service: &mut Object,
+        old: Option<&Object>,
+        held: &Claims,
+        dry_run: bool,
+    ) -> Result<Claims, Status> {
         let mut taken = Claims::default();
-        let done = self.take_into(service, held, dry_run, &mut taken).await;
+        let done = self.take_into(service, old, held, dry_run, &mut taken).await;
         if let Err(status) = done {
             self.undo(service.namespace(), service.name(), taken).await;
             return Err(status);
@@ -73,15 +81,14 @@ impl Services {
     async fn take_into(
         &self,
         service: &mut Object,
+        old: Option<&Object>,
         held: &Claims,
         dry_run: bool,
         taken: &mut Claims,
     ) -> Result<(), Status> {
-        if needs_cluster_ip(service) {
-            set_families(service, &self.network)?;
-            if !is_headless(service) {
-                self.take_addresses(service, held, dry_run, taken).await?;
-            }
+        set_families(service, old, &self.network)?;
+        if gets_addresses(service, old) {
+            self.take_addresses(service, held, dry_run, taken).await?;
         }
         self.take_ports(service, held, dry_run, taken).await
     }
@@ -269,6 +276,17 @@ impl Services {
     }
 }
 
+/// Whether a service gets addresses: a new one and one that had another type, and one that has a family more.
+/// Others keep theirs, and validation says what may not change.
+fn gets_addresses(service: &Object, old: Option<&Object>) -> bool {
+    if !needs_cluster_ip(service) || is_headless(service) {
+        return false;
+    }
+    let Some(old) = old.filter(|old| needs_cluster_ip(old)) else { return true };
+    let families = |service: &Object| strings(service, &["spec", "ipFamilies"]).len();
+    !is_headless(old) && families(old) == 1 && families(service) == 2
+}
+
 struct Held {
     services: Services,
     namespace: String,
@@ -297,7 +315,7 @@ impl Hooks for Services {
     ) -> Result<Option<Box<dyn Hold>>, Status> {
         normalize_cluster_ips(service, None);
         drop_internal_policy(service);
-        let taken = self.take(service, &Claims::default(), context.dry_run).await?;
+        let taken = self.take(service, None, &Claims::default(), context.dry_run).await?;
         Ok(self.hold(service, taken, Claims::default()))
     }
 
@@ -313,7 +331,7 @@ impl Hooks for Services {
         patch_allocated(service, old);
         normalize_cluster_ips(service, Some(old));
         let held = claims(old);
-        let taken = self.take(service, &held, context.dry_run).await?;
+        let taken = self.take(service, Some(old), &held, context.dry_run).await?;
         drop_what_the_type_has_not(service, old);
         drop_internal_policy(service);
         let now = claims(service);
@@ -343,23 +361,5 @@ impl Hooks for Services {
             _ => {}
         }
         self.give_back(&claims(service)).await;
-    }
-
-    fn validate_update(&self, _: &WriteContext<'_>, service: &Object, old: &Object) -> Vec<FieldError> {
-        let (before, now) =
-            (strings(old, &["spec", "clusterIPs"]), strings(service, &["spec", "clusterIPs"]));
-        let both = needs_cluster_ip(old) && needs_cluster_ip(service);
-        match (before.first(), now.first()) {
-            (Some(before), now_first) if both && !before.is_empty() && Some(before) != now_first => {
-                let shown = format!("[{}]", now.iter().map(|a| quote(a)).collect::<Vec<_>>().join(","));
-                let path = Path::new("spec").child("clusterIPs").index(0);
-                let why = match now_first {
-                    None => "primary clusterIP can not be unset",
-                    Some(_) => "may not change once set",
-                };
-                vec![FieldError::new(ErrorType::Invalid, &path, Some(shown), why)]
-            }
-            _ => Vec::new(),
-        }
     }
 }

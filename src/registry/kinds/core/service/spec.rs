@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use keelson_apimachinery::field::{ErrorType, FieldError, Path, quote};
+use keelson_apimachinery::field::{FieldError, Path};
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Map, Status, Value};
 
-use super::network::{self, PortRange, ServiceNetwork};
+use super::network::PortRange;
 use super::ports;
 use crate::registry::strategy::member;
 
@@ -153,58 +153,6 @@ pub(super) fn set_number(value: &mut Value, key: &'static str, number: i64) {
     if let Value::Object(map) = value {
         map.insert(key, number);
     }
-}
-
-/// Sets `ipFamilyPolicy` and `ipFamilies` where they follow from the addresses and the cluster.
-pub(super) fn set_families(service: &mut Object, network: &ServiceNetwork) -> Result<(), Status> {
-    let selects = service.at(&["spec", "selector"]).and_then(Value::as_object).is_some_and(|m| !m.is_empty());
-    let free = is_headless(service) && !selects;
-    let policy = match service.str_at(&["spec", "ipFamilyPolicy"]) {
-        "" if free => "RequireDualStack".to_owned(),
-        "" => "SingleStack".to_owned(),
-        policy => policy.to_owned(),
-    };
-    let mut families = strings(service, &["spec", "ipFamilies"]);
-    for (i, text) in strings(service, &["spec", "clusterIPs"]).iter().enumerate().skip(families.len()) {
-        let Ok(address) = text.parse::<IpAddr>() else { break };
-        let family = network::family(address);
-        if network.of_family(family).is_none() {
-            let path = Path::new("spec").child("clusterIPs").index(i);
-            let all: Vec<String> =
-                strings(service, &["spec", "clusterIPs"]).iter().map(|a| quote(a)).collect();
-            let shown = Some(format!("[{}]", all.join(",")));
-            let why = format!("{family} is not configured on this cluster");
-            return Err(invalid(service, FieldError::new(ErrorType::Invalid, &path, shown, why)));
-        }
-        families.push(family.to_owned());
-    }
-    if !free {
-        if policy == "RequireDualStack" && network.cidrs.len() < 2 {
-            let path = Path::new("spec").child("ipFamilyPolicy");
-            let why = "this cluster is not configured for dual-stack services";
-            return Err(invalid(service, FieldError::invalid(&path, &policy, why)));
-        }
-        if let Some((i, family)) = families.iter().enumerate().find(|(_, f)| network.of_family(f).is_none()) {
-            return Err(not_configured(service, i, family));
-        }
-    }
-    if families.is_empty() {
-        families.extend(network.cidrs.first().map(|cidr| cidr.family().to_owned()));
-    }
-    if policy != "SingleStack" && families.len() == 1 && (free || network.cidrs.len() == 2) {
-        families.push(if families[0] == "IPv4" { "IPv6" } else { "IPv4" }.to_owned());
-    }
-    if policy == "SingleStack" && families.len() > 1 {
-        families.truncate(1);
-        let spec = member(service.members_mut(), "spec");
-        if let Some(Value::Array(addresses)) = spec.get_mut("clusterIPs") {
-            addresses.truncate(1);
-        }
-    }
-    let spec = member(service.members_mut(), "spec");
-    spec.insert("ipFamilyPolicy", policy);
-    spec.insert("ipFamilies", Value::Array(families.into_iter().map(Value::from).collect()));
-    Ok(())
 }
 
 pub(super) fn not_configured(service: &Object, i: usize, family: &str) -> Status {
