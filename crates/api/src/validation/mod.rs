@@ -154,3 +154,6 @@ const GROUPS: &[&[Rules]] = &[
 pub fn rules(group: &str, plural: &str) -> Option<&'static Rules> {
     GROUPS.iter().copied().flatten().find(|rules| rules.group == group && rules.plural == plural)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use keelson_apimachinery::codec::{DecodeError, StrictError, json, protobuf, tran
 use keelson_apimachinery::{TypeId, Value};
 use proptest::prelude::*;
 
-use super::generated::{Dice, object, types};
+use crate::objects::{Dice, object, types};
 
 fn through_tree(ty: TypeId, text: &[u8]) -> Result<(Vec<u8>, Vec<StrictError>), DecodeError> {
     let decoded = json::decode(schema(), ty, text)?;

@@ -1,5 +1,6 @@
 //! The core group.
 
+mod key_pair;
 pub mod limit_range;
 pub mod namespace;
 pub mod node;

@@ -5,11 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Text, Value};
 
+use super::key_pair::mismatch;
 use crate::registry::Hooks;
 use crate::registry::options::WriteContext;
 use crate::registry::strategy::member;
 
-/// `stringData` is written into `data`; a type is always there.
+/// `stringData` is written into `data`; a type is always there; a key that isn't its certificate's is told.
 pub(in crate::registry) struct Secrets;
 
 impl Hooks for Secrets {
@@ -21,6 +22,14 @@ impl Hooks for Secrets {
     fn prepare_for_update(&self, _: &WriteContext<'_>, object: &mut Object, _: &Object) {
         encode_strings(object);
         default_type(object, "Opaque");
+    }
+
+    fn warnings(&self, object: &Object, _: Option<&Object>) -> Vec<String> {
+        if object.str_at(&["type"]) != "kubernetes.io/tls" {
+            return Vec::new();
+        }
+        let content = |key| STANDARD.decode(object.str_at(&["data", key])).unwrap_or_default();
+        mismatch(&content("tls.crt"), &content("tls.key")).into_iter().collect()
     }
 }
 

@@ -42,3 +42,6 @@ pub(super) const RULES: &[Rules] = &[
     service::RULES,
     service_account::RULES,
 ];
+
+#[cfg(test)]
+mod tests;

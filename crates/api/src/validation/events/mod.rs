@@ -5,3 +5,6 @@ mod event;
 use super::Rules;
 
 pub(super) const RULES: &[Rules] = &[event::RULES];
+
+#[cfg(test)]
+mod tests;

@@ -38,3 +38,6 @@ pub(super) fn driver_name(at: &Node<'_>, errors: &mut Errors) {
     let lower = name.bytes().any(|c| c.is_ascii_uppercase()).then(|| name.to_lowercase());
     refuse(at, dns_subdomain(lower.as_deref().unwrap_or(name)), errors);
 }
+
+#[cfg(test)]
+mod tests;
