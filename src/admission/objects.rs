@@ -33,7 +33,7 @@ pub const RESOURCE_QUOTAS: Resource = Resource::core("resourcequotas");
 pub const NODES: Resource = Resource::core("nodes");
 /// Pods.
 pub const PODS: Resource = Resource::core("pods");
-/// Secrets.
+/// Volumes.
 pub const PERSISTENT_VOLUMES: Resource = Resource::core("persistentvolumes");
 /// Claims.
 pub const PERSISTENT_VOLUME_CLAIMS: Resource = Resource::core("persistentvolumeclaims");

@@ -161,9 +161,11 @@ pub static PLUGINS: &[Entry] = &[
     entry("DefaultIngressClass", true, "a", |p| some(DefaultIngressClass { objects: p.objects() })),
     entry("DenyServiceExternalIPs", false, "v", |_| some(DenyServiceExternalIps)),
     entry("PodTopologyLabels", true, "a", |p| some(PodTopologyLabels { objects: p.objects() })),
-    // Their features are off by default.
+    // For workloads, whose feature is off by default.
     entry("PodGroupWorkloadExists", true, "v", nothing),
+    // What nodes declare is not compared with what updates of pods need: kubelets refuse what they can't do.
     entry("NodeDeclaredFeatureValidator", true, "v", nothing),
+    // For jobs of workloads, too.
     entry("JobValidation", true, "v", nothing),
     entry("PodResizeValidator", true, "v", |p| some(PodResizeValidator { objects: p.objects() })),
     // Policies and webhooks do nothing as long as their configurations are not honoured.

@@ -295,3 +295,38 @@ fn every_flag_of_upstream_is_known() {
     let own: Vec<_> = known.difference(&upstream).collect();
     assert_eq!(own, [&"data-dir"], "flags that upstream does not have");
 }
+
+#[test]
+fn admission_plugins_are_chosen_by_name() {
+    let default = config(&[]).admission;
+    assert!(default.plugins.contains(&"ServiceAccount") && !default.plugins.contains(&"NodeRestriction"));
+    let chosen = config(&[
+        "--enable-admission-plugins=NodeRestriction,AlwaysPullImages",
+        "--disable-admission-plugins=ServiceAccount",
+        "--default-not-ready-toleration-seconds=5",
+        "--default-unreachable-toleration-seconds=-1",
+        "--admission-control-config-file=/etc/admission.yaml",
+    ])
+    .admission;
+    assert!(chosen.plugins.contains(&"NodeRestriction") && !chosen.plugins.contains(&"ServiceAccount"));
+    assert_eq!((chosen.not_ready_seconds, chosen.unreachable_seconds), (5, -1));
+    assert_eq!(chosen.file.as_deref(), Some(Path::new("/etc/admission.yaml")));
+    let only = config(&["--admission-control=Priority,NamespaceLifecycle"]).admission;
+    assert_eq!(only.plugins, ["NamespaceLifecycle", "Priority"], "in their own order");
+    refused(
+        &["--enable-admission-plugins=None,Priority", "--disable-admission-plugins=Priority,Some"],
+        &[
+            "--enable-admission-plugins: enable-admission-plugins plugin \"None\" is unknown",
+            "--disable-admission-plugins: disable-admission-plugins plugin \"Some\" is unknown",
+            "--enable-admission-plugins: [Priority] in enable-admission-plugins and disable-admission-plugins \
+             overlapped",
+        ],
+    );
+    refused(
+        &["--admission-control=Priority", "--enable-admission-plugins=Priority"],
+        &[
+            "--admission-control: admission-control and enable-admission-plugins/disable-admission-plugins flags are \
+           mutually exclusive",
+        ],
+    );
+}

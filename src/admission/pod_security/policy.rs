@@ -10,6 +10,12 @@ use keelson_apimachinery::meta::Object;
 /// What the labels begin with, and the annotations of audit events.
 pub(super) const PREFIX: &str = "pod-security.kubernetes.io/";
 
+/// The labels of a mode: its level, and the version that the level is of.
+const ENFORCE: (&str, &str) =
+    ("pod-security.kubernetes.io/enforce", "pod-security.kubernetes.io/enforce-version");
+const AUDIT: (&str, &str) = ("pod-security.kubernetes.io/audit", "pod-security.kubernetes.io/audit-version");
+const WARN: (&str, &str) = ("pod-security.kubernetes.io/warn", "pod-security.kubernetes.io/warn-version");
+
 /// How much a pod may do, the strictest last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
@@ -129,37 +135,35 @@ impl Policy {
         if namespace.labels().is_none_or(|labels| labels.is_empty()) {
             return (policy, errors);
         }
-        let label = |mode: &str| namespace.label(&format!("{PREFIX}{mode}"));
-        let mut note = |mode: &str, text: &str, why: &str| {
-            let path = Path::new("metadata").child("labels").key(&format!("{PREFIX}{mode}"));
+        let mut note = |label: &str, text: &str, why: &str| {
+            let path = Path::new("metadata").child("labels").key(label);
             errors.push(FieldError::invalid(&path, text, why));
         };
         let mut enforced = false;
-        for (mode, of_mode, fallback) in [
-            ("enforce", &mut policy.enforce, Level::Restricted),
-            ("audit", &mut policy.audit, Level::Privileged),
-            ("warn", &mut policy.warn, Level::Privileged),
+        for ((level, version), mode, fallback) in [
+            (ENFORCE, &mut policy.enforce, Level::Restricted),
+            (AUDIT, &mut policy.audit, Level::Privileged),
+            (WARN, &mut policy.warn, Level::Privileged),
         ] {
-            if let Some(text) = label(mode) {
+            if let Some(text) = namespace.label(level) {
                 let parsed = Level::parse(text);
-                enforced |= mode == "enforce" && parsed.is_ok();
-                of_mode.level = parsed.unwrap_or_else(|why| {
-                    note(mode, text, why);
+                enforced |= level == ENFORCE.0 && parsed.is_ok();
+                mode.level = parsed.unwrap_or_else(|why| {
+                    note(level, text, why);
                     fallback
                 });
             }
-            let mode = format!("{mode}-version");
-            if let Some(text) = label(&mode) {
-                of_mode.version = Version::parse(text).unwrap_or_else(|why| {
-                    note(&mode, text, why);
+            if let Some(text) = namespace.label(version) {
+                mode.version = Version::parse(text).unwrap_or_else(|why| {
+                    note(version, text, why);
                     Version::Latest
                 });
             }
         }
         // Who enforces wants warnings of it in time, where pods are made by others.
-        if enforced && label("warn").is_none() && policy.enforce.level > policy.warn.level {
+        if enforced && namespace.label(WARN.0).is_none() && policy.enforce.level > policy.warn.level {
             policy.warn.level = policy.enforce.level;
-            if label("warn-version").is_none() {
+            if namespace.label(WARN.1).is_none() {
                 policy.warn.version = policy.enforce.version;
             }
         }
