@@ -99,9 +99,6 @@ async fn verbs(store: Store) {
     let client = Client::connect(&server).await;
     let idle = resident_mib(server.pid());
     let pods = namespace(&client, "bench").await;
-    // No controller runs that would make the account which pods need.
-    let account = r#"{"metadata":{"name":"default"}}"#;
-    client.send("POST", "/api/v1/namespaces/bench/serviceaccounts", JSON, JSON, account.into()).await;
 
     println!(
         "first start to ready: {ready:.0?} (target for a start 200 ms); idle: {idle:.0} MiB (target 30)"
