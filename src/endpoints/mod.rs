@@ -34,6 +34,7 @@ mod reviews;
 mod route;
 mod scale;
 mod served;
+mod streams;
 mod table;
 mod unstructured;
 mod update;
@@ -223,6 +224,8 @@ impl Endpoints {
             (Action::PatchScale, Some(patch_type)) => scale::patch(self, call, patch_type, body).await,
             (Action::Bind, _) => pods::bind(self, call, body).await,
             (Action::Evict, _) => eviction::serve(self, call, body).await,
+            (Action::Log, _) => streams::log(call).await,
+            (Action::Stream, _) => streams::stream(call).await,
             (Action::Review(kind), _) => reviews::serve(self, call, kind, body).await,
             (Action::Patch | Action::PatchScale, None) => Err(Status::internal("a patch without a type")),
             (Action::NotSupported, _) => {

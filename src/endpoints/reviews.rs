@@ -11,6 +11,7 @@ use keelson_base::clock;
 
 use super::call::Call;
 use super::decode::{self, Expected};
+use super::managed_fields::Tracker;
 use super::represent::Item;
 use super::{Endpoints, body, negotiation};
 use crate::authz::{Attributes, Decision, Rules};
@@ -67,6 +68,10 @@ pub(super) async fn serve(
     let mut review = decode::decode(expected, media_type, &body, parameters.field_validation, call.warnings)?;
     call.settle_namespace(&mut review)?;
     let manager = call.field_manager(&parameters);
+    // The others answer with an object of their own.
+    if matches!(kind, Review::SelfAccess | Review::Access | Review::LocalAccess) {
+        Tracker::new(call).update(None, &mut review, false, &manager);
+    }
     let admit = endpoints.admit(call, &call.context(&parameters, &manager));
     admit.mutate(Operation::Create, &mut review, None).await?;
     if !matches!(kind, Review::SelfSubject | Review::SelfRules) {
@@ -253,7 +258,12 @@ fn check_selector(path: &Path, selector: Option<&Value>, errors: &mut Vec<FieldE
         errors.push(FieldError::invalid(&path.child("rawSelector"), raw, why));
     }
     if raw.is_empty() && requirements.is_empty() {
-        let why = "when fieldSelector is specified, requirements or rawSelector is required";
+        let why = match path.to_string() {
+            path if path.ends_with("fieldSelector") => {
+                "when fieldSelector is specified, requirements or rawSelector is required".to_owned()
+            }
+            path => format!("when {path} is specified, requirements or rawSelector is required"),
+        };
         errors.push(FieldError::required(&path.child("requirements"), why));
     }
     for (i, requirement) in requirements.iter().enumerate() {

@@ -31,6 +31,10 @@ pub(super) enum Action {
     Bind,
     /// A pod is deleted where its disruption budget allows it.
     Evict,
+    /// A pod's log is read.
+    Log,
+    /// Streams to a pod: `exec`, `attach`, `portforward`.
+    Stream,
     /// A question is answered that nothing stores.
     Review(Review),
     /// Discovery lists it, and this version can't do it.
@@ -168,6 +172,8 @@ fn subresource_action(served: &Served, method: &Method, info: &RequestInfo) -> R
         ("scale", "patch") => Action::PatchScale,
         ("binding", "create") => Action::Bind,
         ("eviction", "create") => Action::Evict,
+        ("log", "get") => Action::Log,
+        ("exec" | "attach" | "portforward", _) => Action::Stream,
         ("status" | "approval" | "finalize" | "ephemeralcontainers" | "resize", "get") => Action::Get,
         ("status" | "approval" | "finalize" | "ephemeralcontainers" | "resize", "update") => Action::Update,
         ("status" | "approval" | "finalize" | "ephemeralcontainers" | "resize", "patch") => Action::Patch,
@@ -217,7 +223,8 @@ mod tests {
         check("POST /api/v1/namespaces/d/pods/a/binding", ok(Action::Bind));
         check("POST /api/v1/namespaces/d/bindings", ok(Action::Bind));
         check("POST /api/v1/namespaces/d/pods/a/eviction", ok(Action::Evict));
-        check("GET /api/v1/namespaces/d/pods/a/log", ok(Action::NotSupported));
+        check("GET /api/v1/namespaces/d/pods/a/log", ok(Action::Log));
+        check("POST /api/v1/namespaces/d/pods/a/exec", ok(Action::Stream));
         check("DELETE /api/v1/nodes/n/proxy/a/b/c", ok(Action::NotSupported));
         check(
             "POST /apis/authentication.k8s.io/v1/selfsubjectreviews",

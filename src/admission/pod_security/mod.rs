@@ -235,7 +235,8 @@ impl PodSecurity {
         if attributes.operation == Operation::Update && attributes.old.is_some_and(unchanged) {
             return Ok(());
         }
-        let template: &[&str] = match CONTROLLERS.iter().find(|(_, plural, _)| *plural == attributes.resource) {
+        let template: &[&str] = match CONTROLLERS.iter().find(|(_, plural, _)| *plural == attributes.resource)
+        {
             Some((_, _, path)) if !is_pod => path,
             _ => &[],
         };

@@ -96,7 +96,8 @@ impl ResourceQuota {
             let limited = if attempt == 0 { self.limited.as_slice() } else { &[] };
             // Which asks changed a quota: they depend on its being written.
             let mut waiting = vec![false; asks.len()];
-            for (i, ask) in asks.iter().enumerate().filter(|(i, _)| verdicts[*i].is_ok()).collect::<Vec<_>>() {
+            for (i, ask) in asks.iter().enumerate().filter(|(i, _)| verdicts[*i].is_ok()).collect::<Vec<_>>()
+            {
                 match check(&mut quotas, ask, limited) {
                     Ok(changed) => waiting[i] = changed,
                     Err(refusal) => verdicts[i] = Err(refusal),

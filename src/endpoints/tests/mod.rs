@@ -3,4 +3,5 @@
 mod answers;
 mod eviction;
 mod managed_fields;
+mod streams;
 mod verbs;

@@ -372,8 +372,8 @@ async fn what_is_not_there_and_what_is_not_supported() {
     }
     let method = "the server does not allow this method on the requested resource";
     cluster.refused(&format!("OPTIONS {MAPS}"), "", 405, method).await;
-    let log = "pods/log is not supported by this version";
-    cluster.refused("GET /api/v1/namespaces/n/pods/p/log", "", 501, log).await;
+    let proxy = "pods/proxy is not supported by this version";
+    cluster.refused("GET /api/v1/namespaces/n/pods/p/proxy", "", 501, proxy).await;
     let tokens = "tokenreviews is not supported by this version";
     cluster.refused("POST /apis/authentication.k8s.io/v1/tokenreviews", "{}", 501, tokens).await;
     let large = "x".repeat(super::super::body::MAX_BODY + 1);
