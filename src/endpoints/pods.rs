@@ -110,6 +110,10 @@ impl Change for Bind<'_> {
             }
             pod.set_labels(labels);
         }
+        // A hint of the scheduler has had its time.
+        if let Some(status) = pod.members_mut().get_mut("status").and_then(Value::as_object_mut) {
+            status.remove("nominatedNodeName");
+        }
         set_scheduled(&mut pod);
         // What was set may need the zero fields that JSON shows.
         let schema = keelson_api::schema();

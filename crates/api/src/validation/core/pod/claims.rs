@@ -4,6 +4,7 @@ use keelson_apimachinery::field::FieldError;
 
 use super::annotations::MIRROR;
 use super::internal;
+use super::update::WHOLE;
 use crate::validation::shared::names::{label, subdomain};
 use crate::validation::shared::render::render;
 use crate::validation::shared::seen::Seen;
@@ -15,7 +16,7 @@ pub(super) fn claims(list: &Node<'_>, metadata: Option<&Node<'_>>, errors: &mut 
     let mut names = Seen::default();
     for (claim, value) in list.items().zip(list.array()) {
         if mirror {
-            errors.push(FieldError::forbidden("", "static pods do not support resource claims"));
+            errors.push(FieldError::forbidden(WHOLE, "static pods do not support resource claims"));
             continue;
         }
         let (at, name) = (claim.child("name"), value.str_at(&["name"]));

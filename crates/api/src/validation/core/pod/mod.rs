@@ -29,6 +29,9 @@ mod volumes;
 mod warnings;
 mod windows;
 
+#[cfg(test)]
+mod tests;
+
 use crate::validation::{Errors, Node, Rules};
 
 pub(in crate::validation) use options::PodOptions;
@@ -43,7 +46,8 @@ pub(super) const RULES: Rules = Rules::new("", "pods", create, update::update)
         ("ephemeralcontainers", update::ephemeral_containers),
         ("resize", resize::resize),
     ])
-    .warnings(warnings::of_pod);
+    .warnings(warnings::of_pod)
+    .status_warnings(warnings::of_status);
 
 /// What is checked of a pod's spec and annotations, whatever is done with it.
 fn whole(pod: &Node<'_>, options: &PodOptions, errors: &mut Errors) {

@@ -232,7 +232,10 @@ pub(super) fn is_mirror(pod: &Node<'_>) -> bool {
     pod.at(&["metadata", "annotations", annotations::MIRROR]).is_some()
 }
 
+/// How errors call the object itself.
+pub(super) const WHOLE: &str = "[]";
+
 /// Refuses the object, and none of its fields.
 pub(super) fn refuse_whole(why: &str, errors: &mut Errors) {
-    errors.push(FieldError::forbidden("", why));
+    errors.push(FieldError::forbidden(WHOLE, why));
 }

@@ -47,7 +47,18 @@ pub(super) const APP_ARMOR_FIELD: &str = "deprecated since v1.30; use the \"appA
 /// How many pairs of ports are compared at most.
 const MAX_COMPARED: usize = 100_000;
 
-/// For the creation of a pod; updates have none, but for addresses in the status.
+/// For a new status of a pod.
+pub(super) fn of_status(pod: &Node<'_>, _: Option<&Node<'_>>, list: &mut Vec<String>) {
+    let status = pod.child("status");
+    for kind in ["podIPs", "hostIPs"] {
+        for entry in status.child(kind).items() {
+            let ip = entry.child("ip");
+            list.extend(ip_warning(ip.text()).map(|why| format!("{ip}: {why}")));
+        }
+    }
+}
+
+/// For the creation of a pod; updates have none.
 pub(super) fn of_pod(pod: &Node<'_>, old: Option<&Node<'_>>, list: &mut Vec<String>) {
     if old.is_some() {
         return;
