@@ -41,7 +41,7 @@ fn update(object: &Node<'_>, old: &Node<'_>, errors: &mut Errors) {
 fn spec(spec: &Node<'_>, old: Option<&Node<'_>>, errors: &mut Errors) {
     non_negative(&spec.child("minReadySeconds"), errors);
     let selector = spec.child("selector");
-    if selector.len() == 0 {
+    if selector.is_empty() {
         errors.push(selector.required(""));
     }
     let replicas = spec.child("replicas");

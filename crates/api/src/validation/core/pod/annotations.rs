@@ -18,7 +18,7 @@ pub(super) const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kub
 
 /// The annotations of a pod or template with this spec.
 pub(super) fn of_pod(annotations: &Node<'_>, spec: &Node<'_>, options: &PodOptions, errors: &mut Errors) {
-    if annotations.len() == 0 {
+    if annotations.is_empty() {
         return;
     }
     let mirror = annotations.key(MIRROR);
@@ -116,7 +116,7 @@ pub(super) fn updated(new: &Node<'_>, old: &Node<'_>, errors: &mut Errors) {
 
 /// Where annotations and fields say which profile confines a container, they must say the same.
 pub(super) fn match_fields(annotations: &Node<'_>, spec: &Node<'_>, errors: &mut Errors) {
-    if annotations.len() == 0 {
+    if annotations.is_empty() {
         return;
     }
     let of_pod = spec.child("securityContext");

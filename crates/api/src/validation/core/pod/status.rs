@@ -235,8 +235,8 @@ fn allocatable_claims(status: &Node<'_>, spec: &Node<'_>, errors: &mut Errors) {
             errors.push(name.invalid_text(name.text(), "no mapping found in pod reference"));
         }
         for (member, empty) in [
-            ("containers", claim.child("containers").len() == 0),
-            ("resources", claim.child("resources").len() == 0),
+            ("containers", claim.child("containers").is_empty()),
+            ("resources", claim.child("resources").is_empty()),
         ] {
             if empty {
                 errors.push(claim.child(member).required("must not be empty"));

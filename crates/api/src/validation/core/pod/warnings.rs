@@ -205,7 +205,7 @@ fn of_container(
     is_template: bool,
     list: &mut Vec<String>,
 ) {
-    if annotations.len() > 0 {
+    if !annotations.is_empty() {
         let name = container.text_at(&["name"]);
         let key = format!("{SECCOMP_CONTAINER}{name}");
         let seccomp = annotations.key(&key);

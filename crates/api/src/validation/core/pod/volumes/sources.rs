@@ -147,7 +147,7 @@ fn iscsi_name(name: &Node<'_>, at: &Node<'_>, errors: &mut Errors) {
 fn is_iqn(text: &str) -> bool {
     let wrong = |c: char| ",;*&$|".contains(c) || matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0c');
     text.match_indices("iqn.").any(|(i, prefix)| {
-        let rest = text[i + prefix.len()..].as_bytes();
+        let rest = &text.as_bytes()[i + prefix.len()..];
         let digits = |range: std::ops::Range<usize>| {
             rest.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit))
         };
