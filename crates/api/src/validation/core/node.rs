@@ -272,14 +272,13 @@ fn config_source(source: &Node<'_>, versioned: bool, errors: &mut Errors) {
             _ => {}
         }
     }
-    let names: [(&str, fn(&str) -> Vec<String>); 3] =
-        [("namespace", dns_label), ("name", dns_subdomain), ("kubeletConfigKey", config_map_key)];
-    for (member, rule) in names {
+    for member in ["namespace", "name", "kubeletConfigKey"] {
         let at = map.child(member);
-        if at.text().is_empty() {
-            errors.push(at.required(""));
-        } else {
-            refuse(&at, rule(at.text()), errors);
+        match (member, at.text()) {
+            (_, "") => errors.push(at.required("")),
+            ("namespace", text) => refuse(&at, dns_label(text), errors),
+            ("name", text) => refuse(&at, dns_subdomain(text), errors),
+            (_, text) => refuse(&at, config_map_key(text), errors),
         }
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn parameters(map: &Node<'_>, may_be_empty: bool, errors: &mut Errors
     if size > MAX_PARAMETERS_SIZE {
         errors.push(map.too_long(MAX_PARAMETERS_SIZE));
     }
-    if !may_be_empty && map.len() == 0 {
+    if !may_be_empty && map.is_empty() {
         errors.push(map.required("must contain at least one key/value pair"));
     }
 }

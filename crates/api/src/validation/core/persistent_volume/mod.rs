@@ -85,7 +85,7 @@ pub(in crate::validation) fn volume_spec(spec: &Node<'_>, context: Context<'_>, 
     if context.inline {
         for member in ["claimRef", "capacity"] {
             let at = spec.child(member);
-            let given = if member == "capacity" { at.len() > 0 } else { at.is_set() };
+            let given = if member == "capacity" { !at.is_empty() } else { at.is_set() };
             if given {
                 errors.push(at.forbidden(INLINE));
             }
@@ -121,7 +121,7 @@ pub(in crate::validation) fn volume_spec(spec: &Node<'_>, context: Context<'_>, 
 }
 
 fn capacity(capacity: &Node<'_>, errors: &mut Errors) {
-    if capacity.len() == 0 {
+    if capacity.is_empty() {
         errors.push(capacity.required(""));
     }
     if !capacity.key("storage").is_set() || capacity.len() > 1 {
