@@ -22,7 +22,9 @@ use crate::request::UserInfo;
 
 /// The objects of a test, by resource, namespace and name.
 #[derive(Default)]
-struct Fake(Mutex<BTreeMap<(&'static str, String, String), Arc<Object>>>);
+struct Fake(Mutex<BTreeMap<Key, Arc<Object>>>);
+
+type Key = (&'static str, String, String);
 
 #[async_trait]
 impl Objects for Fake {

@@ -357,7 +357,6 @@ fn registry_config(config: &Config, storage: &storage::Opened) -> RegistryConfig
             config::WatchCaches::Off => Caches::None,
             config::WatchCaches::AllBut(off) => Caches::AllBut(off.clone()),
         },
-        ..RegistryConfig::default()
     }
 }
 

@@ -120,7 +120,7 @@ pub(super) fn check(quotas: &mut [Quota], ask: &Ask, limited: &[Limited]) -> Res
         let why = format!("quota usage is negative for resource(s): {}", negative.join(","));
         return Err(Refusal::Forbidden(why));
     }
-    let mut uncounted = ask.create.then(|| ask.new.usage.clone()).unwrap_or_default();
+    let mut uncounted = if ask.create { ask.new.usage.clone() } else { Amounts::new() };
     if !ask.create {
         match &ask.old {
             Some(old) => {
