@@ -92,6 +92,8 @@ pub(super) struct Pump {
     /// early for them.
     asked: bool,
     asked_since: bool,
+    /// When etcd was asked last.
+    asked_at: clock::Instant,
 }
 
 pub(super) fn pump(
@@ -113,6 +115,7 @@ pub(super) fn pump(
         wanted: None,
         asked: false,
         asked_since: false,
+        asked_at: clock::monotonic(),
     };
     (pump, reader)
 }
@@ -203,7 +206,11 @@ impl Pump {
                 let reason = "the watch was ended: its reader fell behind".to_owned();
                 return Err(End::Failed(Error::Unavailable(reason)));
             }
-            let quiet = if self.wanted.is_some() { ASK_AGAIN } else { IDLE };
+            // By the clock of the last request: readers that keep asking must not put it off.
+            let quiet = match self.wanted {
+                Some(_) => ASK_AGAIN.saturating_sub(clock::monotonic() - self.asked_at),
+                None => IDLE,
+            };
             if self.wanted.is_some() && self.asked_since && !self.asked {
                 self.ask(&mut requests).await?;
             }
@@ -231,7 +238,7 @@ impl Pump {
 
     /// Asks etcd how far the stream is; not those whose answer may overtake events.
     async fn ask(&mut self, requests: &mut WatchRequestSender) -> Result<(), End> {
-        self.asked_since = false;
+        (self.asked_since, self.asked_at) = (false, clock::monotonic());
         if !self.endpoints.supports_progress() {
             return Ok(());
         }
