@@ -26,8 +26,8 @@ fn create(object: &Node<'_>, errors: &mut Errors) {
         size += decoded_size(entry.text());
     }
     if size > MAX_SIZE {
-        // It is the object as a whole that is too large.
-        errors.push(FieldError::too_long("", MAX_SIZE));
+        // It is the object as a whole that is too large, which upstream's paths show so.
+        errors.push(FieldError::too_long("[]", MAX_SIZE));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the kinds that make pods from a template share.
 
 use keelson_apimachinery::content::names::dns_label;
+use keelson_apimachinery::field::FieldError;
 
 use super::super::{Errors, Node};
 use super::render::{Shape, render};
@@ -53,14 +54,13 @@ pub(crate) fn counts_within(status: &Node<'_>, limits: &[(&str, &str, &str)], er
     let count = |name: &str| status.child(name).int().unwrap_or(0);
     for (name, limit, why) in limits {
         if count(name) > count(limit) {
-            errors.push(status.child(name).invalid(*why));
+            errors.push(FieldError::invalid_int(&status.child(name), count(name), *why));
         }
     }
 }
 
 /// Refuses a collision counter that went down.
 pub(crate) fn collisions_grow(status: &Node<'_>, old: &Node<'_>, errors: &mut Errors) {
-    use keelson_apimachinery::field::FieldError;
     let (now, before) = (status.child("collisionCount"), old.child("collisionCount"));
     if super::immutable::decremented(&now, &before) {
         errors.push(FieldError::invalid_int(&now, now.int().unwrap_or(0), "cannot be decremented"));

@@ -95,9 +95,7 @@ impl Emitter<'_> {
         if place != Place::Root {
             self.indent += STEP;
         }
-        let mut entries: Vec<_> = map.iter().collect();
-        entries.sort_by(|(a, _), (b, _)| natural(a, b));
-        for (key, value) in entries {
+        for (key, value) in sorted(map.iter().collect()) {
             self.line();
             if key.len() <= SIMPLE_KEY && !key.contains(is_break) {
                 self.string(key, Place::SimpleKey);
@@ -387,6 +385,8 @@ fn is_base_60(text: &str) -> bool {
 }
 
 /// The order of keys in Go's library: letters behind all else, and digits by the number that they make.
+///
+/// Of some keys this is no order: `a` before `b`, `b` before `c` and `c` before `a`. See [`sorted`].
 fn natural(a: &str, b: &str) -> Ordering {
     let equal =
         a.chars().zip(b.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum::<usize>();
@@ -413,4 +413,22 @@ fn natural(a: &str, b: &str) -> Ordering {
     };
     let ((m, m_digits), (n, n_digits)) = (number(a), number(b));
     m.cmp(&n).then(m_digits.cmp(&n_digits)).then(x.cmp(&y))
+}
+
+/// Sorts entries by their keys, stably. The standard library's sorts may panic where [`natural`] is no order;
+/// merging always ends.
+fn sorted<'v>(mut entries: Vec<(&'v str, &'v Value)>) -> Vec<(&'v str, &'v Value)> {
+    if entries.is_sorted_by(|(a, _), (b, _)| natural(a, b) != Ordering::Greater) {
+        return entries;
+    }
+    let length = entries.len();
+    let behind = sorted(entries.split_off(length / 2));
+    let (mut front, mut behind) = (sorted(entries).into_iter().peekable(), behind.into_iter().peekable());
+    let mut merged = Vec::with_capacity(length);
+    while let (Some((a, _)), Some((b, _))) = (front.peek(), behind.peek()) {
+        let first = if natural(a, b) == Ordering::Greater { &mut behind } else { &mut front };
+        merged.extend(first.next());
+    }
+    merged.extend(front.chain(behind));
+    merged
 }

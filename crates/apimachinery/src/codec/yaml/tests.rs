@@ -242,3 +242,18 @@ fn to_json_text(value: &Value) -> String {
     json::encode_untyped(value, &mut out);
     String::from_utf8(out).unwrap()
 }
+
+#[test]
+fn keys_that_have_no_order_are_written_all_the_same() {
+    // Found by fuzzing: some of these keys come before each other in a circle.
+    let text = concat!(
+        "?:+:~+2+::!!!!::\n:-]]]]]]]]]]]]]]]]]]]]]]]]]]]]]:\n\r\r::\r:5/\t.:\n\r\rl-:::\r:**:\n-EE:JEE:",
+        "\n:A\t1-5\t::\n:-:9007074:\n1555555555502153233344269993906:\n1555=:\n-EE:J5\t.:\n\r\r:::Y:-/=:",
+        "\n-/=:\n-7074:\n15555555555021532333EE:JEE:A\t5\t1-5\t::\n:-:\n\r\rw::\r:5\t.:\n\r\r:::\r:-*EE:",
+        "\n:A\t1-5\t.E:\n):.E:\n:A\t2::",
+    );
+    let value = decode_untyped(text.as_bytes()).unwrap().value;
+    let mut written = Vec::new();
+    encode(&value, &mut written);
+    assert_eq!(decode_untyped(&written).unwrap().value, value);
+}
