@@ -73,9 +73,9 @@ impl Etcd {
         let on = errors.value("--watch-cache", self.watch_cache.as_ref(), value::boolean, true);
         let mut off = Vec::new();
         for text in value::list(&self.watch_cache_sizes) {
-            match errors.take("--watch-cache-sizes", cache_size(&text)) {
-                Some((resource, 0)) => off.push(resource),
-                Some(_) | None => {}
+            // Other sizes are taken note of and change nothing, as upstream's don't: caches size themselves.
+            if let Some((resource, 0)) = errors.take("--watch-cache-sizes", cache_size(&text)) {
+                off.push(resource);
             }
         }
         if on { WatchCaches::AllBut(off) } else { WatchCaches::Off }

@@ -176,7 +176,8 @@ impl Server {
         let listener = listener::listen(address, config.serving.permit_port_sharing).map_err(failed)?;
         keelson_api::validation::allow_privileged(config.allow_privileged);
         let storage = storage::open(&config.storage, &config.data_dir).await?;
-        match Running::start(config, listener, &storage).await {
+        // Boxed: the futures of a start are large, and whoever awaits one would be so, too.
+        match Box::pin(Running::start(config, listener, &storage)).await {
             Ok(running) => Ok(Server { running, storage }),
             Err(failure) => {
                 storage.close().await;

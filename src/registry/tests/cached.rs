@@ -166,7 +166,8 @@ async fn what_an_old_state_refuses_is_decided_again() {
     let patched = far
         .patch("configmaps", context, "c", |object| {
             assert!(matches!(object.str_at(&["data", "k"]), "old" | "new"));
-            object.set_annotation("seen", Some(&object.str_at(&["data", "k"]).to_owned()));
+            let seen = object.str_at(&["data", "k"]).to_owned();
+            object.set_annotation("seen", Some(&seen));
         })
         .await
         .unwrap();
