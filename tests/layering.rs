@@ -33,7 +33,7 @@ const ROOMS: &[Room] = &[
     Room { name: "authz", may_use: &[] },
     Room { name: "audit", may_use: &[] },
     Room { name: "flowcontrol", may_use: &[] },
-    Room { name: "endpoints", may_use: &["admission", "registry", "audit", "authz"] },
+    Room { name: "endpoints", may_use: &["admission", "registry", "audit", "authn", "authz"] },
     Room { name: "admission", may_use: &["authz"] },
     Room { name: "registry", may_use: &[] },
     Room { name: "request", may_use: &[] },

@@ -5,11 +5,15 @@
 //! evidence or an answer.
 //!
 //! Kinds of credentials are tried in a fixed order: client certificate ([`x509`]), then bearer token
-//! ([`token_file`]). The first that is accepted wins. If one was presented and none accepted, the request is
-//! refused, whatever it asks for; if none was presented, it is anonymous.
+//! ([`token_file`], [`service_account`]). The first that is accepted wins. If one was presented and none
+//! accepted, the request is refused, whatever it asks for; if none was presented, it is anonymous.
+//!
+//! Most credentials are judged at once. A service account's token that was not seen lately has to wait for
+//! what it depends on to be looked up.
 
 pub mod bearer;
 pub mod csv;
+pub mod service_account;
 pub mod token_file;
 pub mod x509;
 
@@ -19,6 +23,9 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+
+use self::service_account::Verifier;
 use crate::request::UserInfo;
 
 pub use x509::{ClientAuthorities, ClientCertificate};
@@ -30,6 +37,11 @@ pub const UNAUTHENTICATED: &str = "system:unauthenticated";
 /// The group of everyone else.
 pub const AUTHENTICATED: &str = "system:authenticated";
 
+/// The member of a user's `extra` that says which credential was shown.
+const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
+/// Why a token is refused, where there is no more to say.
+const INVALID_TOKEN: &str = "invalid bearer token";
+
 /// Who may come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -39,6 +51,10 @@ pub struct Config {
     pub token_file: Option<PathBuf>,
     /// Whether requests without credentials are let on to authorization.
     pub anonymous: bool,
+    /// What names the server goes by: tokens have to be for one of them. One or more.
+    pub api_audiences: Vec<String>,
+    /// Whose service account tokens are believed.
+    pub service_accounts: service_account::Config,
 }
 
 /// What a request brings to say who sends it.
@@ -66,11 +82,41 @@ pub enum Refused {
     #[error("client certificate: {0}")]
     Certificate(String),
     /// Nobody knows the bearer token.
-    #[error("invalid bearer token")]
+    #[error("{INVALID_TOKEN}")]
     Token,
+    /// A service account's token is not believed.
+    #[error("[{INVALID_TOKEN}, {0}]")]
+    ServiceAccount(String),
     /// There were no credentials, and anonymous requests are not let in.
     #[error("no credentials, and anonymous requests are not let in")]
     Anonymous,
+}
+
+/// The answer to who credentials belong to.
+pub enum Authentication {
+    /// It is known.
+    Known(Outcome),
+    /// It has to be found out. The future is cancel safe.
+    Asked(BoxFuture<'static, Outcome>),
+}
+
+impl Authentication {
+    /// The outcome, once it is known.
+    pub async fn outcome(self) -> Outcome {
+        match self {
+            Authentication::Known(outcome) => outcome,
+            Authentication::Asked(asked) => asked.await,
+        }
+    }
+}
+
+/// A token that somebody asked about, and that is believed.
+#[derive(Clone, Debug)]
+pub struct Reviewed {
+    /// Whose it is.
+    pub user: Arc<UserInfo>,
+    /// Those of the audiences that were asked for that it is for.
+    pub audiences: Vec<String>,
 }
 
 /// Says who credentials belong to.
@@ -78,6 +124,8 @@ pub enum Refused {
 pub struct Authenticator {
     certificates: Arc<ClientAuthorities>,
     tokens: Option<token_file::Tokens>,
+    service_accounts: Option<Arc<Verifier>>,
+    api_audiences: Vec<String>,
     anonymous: Option<Arc<UserInfo>>,
 }
 
@@ -95,15 +143,23 @@ impl Authenticator {
                 ..UserInfo::default()
             })
         });
-        Authenticator { certificates, tokens, anonymous }
+        Authenticator { certificates, tokens, service_accounts: None, api_audiences: Vec::new(), anonymous }
+    }
+
+    /// The same that believes the tokens of service accounts, too, and goes by these names.
+    pub fn with_service_accounts(mut self, verifier: Verifier, api_audiences: Vec<String>) -> Self {
+        self.service_accounts = Some(Arc::new(verifier));
+        self.api_audiences = api_audiences;
+        self
     }
 
     /// Says who the credentials belong to.
-    pub fn authenticate(&self, credentials: Credentials<'_>) -> Outcome {
+    pub fn authenticate(&self, credentials: Credentials<'_>) -> Authentication {
+        let known = |user, warning| Authentication::Known(Outcome { user, warning });
         let mut refused = None;
         if let Some(certificate) = credentials.certificate {
             match self.certificates.user_of(certificate) {
-                Ok(Some(user)) => return Outcome { user: Ok(user), warning: None },
+                Ok(Some(user)) => return known(Ok(user), None),
                 Ok(None) => {}
                 Err(why) => refused = Some(Refused::Certificate(why)),
             }
@@ -111,10 +167,18 @@ impl Authenticator {
         let mut warning = None;
         match credentials.authorization.map(bearer::parse) {
             Some(bearer::Bearer::Token(token)) => {
-                match self.tokens.as_ref().and_then(|tokens| tokens.user_of(token)) {
-                    Some(user) => return Outcome { user: Ok(user), warning: None },
-                    None => refused = Some(refused.unwrap_or(Refused::Token)),
+                if let Some(user) = self.tokens.as_ref().and_then(|tokens| tokens.user_of(token)) {
+                    return known(Ok(user), None);
                 }
+                if let Some(verifier) = &self.service_accounts {
+                    if let Some(believed) = verifier.recall(token) {
+                        return known(Ok(believed.user), believed.warning);
+                    }
+                    if verifier.is_concerned(token) {
+                        return Authentication::Asked(self.ask(verifier.clone(), token, refused));
+                    }
+                }
+                refused = Some(refused.unwrap_or(Refused::Token));
             }
             Some(bearer::Bearer::ExtraSpace) => warning = Some(bearer::EXTRA_SPACE_WARNING),
             Some(bearer::Bearer::None) | None => {}
@@ -123,7 +187,57 @@ impl Authenticator {
             Some(refused) => Err(refused),
             None => self.anonymous.clone().ok_or(Refused::Anonymous),
         };
-        Outcome { user, warning }
+        known(user, warning)
+    }
+
+    /// Finds out about a service account's token. `refused` is why another credential was.
+    fn ask(
+        &self,
+        verifier: Arc<Verifier>,
+        token: &str,
+        refused: Option<Refused>,
+    ) -> BoxFuture<'static, Outcome> {
+        let (token, audiences) = (token.to_owned(), self.api_audiences.clone());
+        Box::pin(async move {
+            match verifier.judge(&token, &audiences).await {
+                Ok(believed) => Outcome { user: Ok(believed.user), warning: believed.warning },
+                Err(why) => {
+                    let refused = refused.unwrap_or(Refused::ServiceAccount(why));
+                    Outcome { user: Err(refused), warning: None }
+                }
+            }
+        })
+    }
+
+    /// Says whose a token is, of which somebody asks whether it is for one of `audiences` (the server's own, where
+    /// that is empty). `None` where it counts as no token at all.
+    ///
+    /// # Errors
+    /// Why it is not believed, for whoever asks.
+    pub async fn review(&self, token: &str, audiences: &[String]) -> Result<Option<Reviewed>, Refused> {
+        let wanted = if audiences.is_empty() { &self.api_audiences } else { audiences };
+        let header = format!("Bearer {token}");
+        let bearer::Bearer::Token(token) = bearer::parse(&header) else {
+            return Ok(self.anonymous.clone().map(|user| Reviewed { user, audiences: wanted.to_vec() }));
+        };
+        if let Some(user) = self.tokens.as_ref().and_then(|tokens| tokens.user_of(token)) {
+            let common = self.api_audiences.iter().filter(|a| wanted.contains(a));
+            let audiences: Vec<String> = common.cloned().collect();
+            return if audiences.is_empty() {
+                Err(Refused::Token)
+            } else {
+                Ok(Some(Reviewed { user, audiences }))
+            };
+        }
+        match self.service_accounts.as_ref().filter(|verifier| verifier.is_concerned(token)) {
+            None => Err(Refused::Token),
+            Some(verifier) => match verifier.judge(token, wanted).await {
+                Ok(believed) => {
+                    Ok(Some(Reviewed { user: believed.user, audiences: believed.audiences }))
+                }
+                Err(why) => Err(Refused::ServiceAccount(why)),
+            },
+        }
     }
 }
 

@@ -48,19 +48,27 @@ fn authenticator(authorities: &str, anonymous: bool) -> Authenticator {
     Authenticator::new(certificates, Some(tokens), anonymous)
 }
 
+/// The outcome of what can be judged at once.
+fn judged(authenticator: &Authenticator, credentials: Credentials<'_>) -> Outcome {
+    match authenticator.authenticate(credentials) {
+        Authentication::Known(outcome) => outcome,
+        Authentication::Asked(_) => panic!("these credentials need no look-up"),
+    }
+}
+
 /// `name uid groups…`, or why the credentials are refused.
 fn outcome(
     authenticator: &Authenticator,
     certificate: Option<&ClientCertificate>,
     header: Option<&str>,
 ) -> String {
-    match authenticator.authenticate(Credentials { certificate, authorization: header }).user {
+    match judged(authenticator, Credentials { certificate, authorization: header }).user {
         Ok(user) => {
             let uid = if user.uid.is_empty() { "-" } else { &user.uid };
             format!("{} {uid} {}", user.name, user.groups.join(" "))
         }
         Err(Refused::Certificate(_)) => "refused: certificate".to_owned(),
-        Err(Refused::Token) => "refused: token".to_owned(),
+        Err(Refused::Token | Refused::ServiceAccount(_)) => "refused: token".to_owned(),
         Err(Refused::Anonymous) => "refused: anonymous".to_owned(),
     }
 }
@@ -89,8 +97,8 @@ fn subjects_are_users() {
 fn the_certificate_shown_is_named() {
     let (ours, pem) = authority("ours");
     let shown = certificate(&ours, ExtendedKeyUsagePurpose::ClientAuth, &[(DnType::CommonName, "ann")]);
-    let outcome = authenticator(&pem, true)
-        .authenticate(Credentials { certificate: Some(&shown), authorization: None });
+    let credentials = Credentials { certificate: Some(&shown), authorization: None };
+    let outcome = judged(&authenticator(&pem, true), credentials);
     let user = outcome.user.expect("believed");
     let id = &user.extra["authentication.kubernetes.io/credential-id"][0];
     assert!(id.starts_with("X509SHA256=") && id.len() == 11 + 64, "{id}");
@@ -127,7 +135,7 @@ fn extra_spaces_are_warned_of() {
     let (_, pem) = authority("ours");
     let authenticator = authenticator(&pem, true);
     let ask =
-        |header| authenticator.authenticate(Credentials { certificate: None, authorization: Some(header) });
+        |header| judged(&authenticator, Credentials { certificate: None, authorization: Some(header) });
     assert_eq!(ask("Bearer  secret").warning, Some(bearer::EXTRA_SPACE_WARNING));
     assert!(ask("Bearer  secret").user.is_ok_and(|user| is_anonymous(&user)));
     assert_eq!(ask("Bearer secret").warning, None);

@@ -15,7 +15,7 @@ use crate::request::UserInfo;
 /// Bearer tokens and whose they are.
 ///
 /// Tokens are kept and looked up by their SHA-256: how long a look-up takes says nothing of a token.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Tokens {
     users: HashMap<[u8; 32], Arc<UserInfo>>,
 }

@@ -23,13 +23,11 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::with_authenticated_group;
+use super::{CREDENTIAL_ID, with_authenticated_group};
 use crate::request::UserInfo;
 
 /// The attribute of a subject that is the user's uid.
 const UID_OID: &str = "1.3.6.1.4.1.57683.2";
-/// The member of `extra` that says which certificate was shown.
-const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
 /// How long a verdict on a connection's certificate holds: after it, the certificate may have run out.
 const VERDICT_LIFETIME: Duration = Duration::from_secs(60);
 

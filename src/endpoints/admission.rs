@@ -58,6 +58,7 @@ impl<'a> Admission<'a> {
                 "scale" => "Scale",
                 "binding" => "Binding",
                 "eviction" => "Eviction",
+                "token" => "TokenRequest",
                 _ => &resource.kind,
             },
             namespace: if resource.namespaced { info.namespace.as_str() } else { "" },

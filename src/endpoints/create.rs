@@ -38,7 +38,7 @@ pub(super) async fn serve(endpoints: &Endpoints, call: &Call<'_>, body: Body) ->
 }
 
 /// What only the server sets is not taken from clients.
-fn forget_system_fields(object: &mut Object) {
+pub(super) fn forget_system_fields(object: &mut Object) {
     object.set_creation_timestamp(None);
     object.set_deletion_timestamp(None);
     object.set_deletion_grace_period_seconds(None);

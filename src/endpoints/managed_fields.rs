@@ -44,10 +44,14 @@ impl<'a> Tracker<'a> {
         }
     }
 
+    /// Tracks what is sent to a subresource and has a kind of its own.
+    pub(super) fn of_kind(api_version: &'a str, kind: &'a str, ty: TypeId, subresource: &'a str) -> Self {
+        Tracker { api_version, kind, ty, subresource, filter: Filter::All, now: now() }
+    }
+
     /// Tracks scales of the call's resource; `ty` is their type.
     pub(super) fn of_scale(api_version: &'a str, ty: TypeId) -> Self {
-        let filter = Filter::All;
-        Tracker { api_version, kind: "Scale", ty, subresource: "scale", filter, now: now() }
+        Self::of_kind(api_version, "Scale", ty, "scale")
     }
 
     /// Notes what `manager` changed. `resets` says that the client sent an empty list of managed fields.

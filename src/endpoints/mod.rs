@@ -36,6 +36,7 @@ mod scale;
 mod served;
 mod streams;
 mod table;
+mod token_request;
 mod unstructured;
 mod update;
 pub mod version;
@@ -62,6 +63,8 @@ use self::respond::Format;
 use self::route::{Action, Target};
 use self::served::Catalogue;
 use crate::admission::Chain;
+use crate::authn::Authenticator;
+use crate::authn::service_account::Issuer;
 use crate::authz::Authorizer;
 use crate::registry::{Registry, Warnings, WriteContext};
 use crate::request::{Authenticated, Authorized, Body, Query, Request, RequestInfo, Response};
@@ -81,6 +84,10 @@ pub struct EndpointsConfig {
     pub authorizer: Arc<dyn Authorizer>,
     /// Counts what watches send.
     pub metrics: Metrics,
+    /// Says whose tokens are that somebody asks about.
+    pub authenticator: Arc<Authenticator>,
+    /// Issues the tokens of service accounts.
+    pub token_issuer: Arc<Issuer>,
     /// Paths that the server answers itself, for the index at `/`.
     pub server_paths: Vec<String>,
 }
@@ -226,6 +233,7 @@ impl Endpoints {
             (Action::Evict, _) => eviction::serve(self, call, body).await,
             (Action::Log, _) => streams::log(call).await,
             (Action::Stream, _) => streams::stream(call).await,
+            (Action::IssueToken, _) => token_request::serve(self, call, body).await,
             (Action::Review(kind), _) => reviews::serve(self, call, kind, body).await,
             (Action::Patch | Action::PatchScale, None) => Err(Status::internal("a patch without a type")),
             (Action::NotSupported, _) => {

@@ -1,6 +1,7 @@
 //! Reviews: questions that are answered and not stored.
 //!
-//! `SelfSubjectReview` (who am I) and the access reviews, which ask the server's authorizer.
+//! `SelfSubjectReview` (who am I), `TokenReview`, which asks the server's authenticator, and the access reviews,
+//! which ask its authorizer.
 
 use http::StatusCode;
 use keelson_api::rbac::Rule;
@@ -10,6 +11,7 @@ use keelson_apimachinery::{Map, Status, Value};
 use keelson_base::clock;
 
 use super::call::Call;
+use super::create::forget_system_fields;
 use super::decode::{self, Expected};
 use super::managed_fields::Tracker;
 use super::represent::Item;
@@ -23,6 +25,8 @@ use crate::request::{Body, Response, UserInfo, WriteKind, WriteParameters};
 pub(super) enum Review {
     /// Who the sender is.
     SelfSubject,
+    /// Whose a token is.
+    Token,
     /// Whether the sender may do something.
     SelfAccess,
     /// Whether someone may do something.
@@ -38,6 +42,7 @@ impl Review {
     pub(super) fn of(plural: &str) -> Option<Self> {
         match plural {
             "selfsubjectreviews" => Some(Review::SelfSubject),
+            "tokenreviews" => Some(Review::Token),
             "selfsubjectaccessreviews" => Some(Review::SelfAccess),
             "subjectaccessreviews" => Some(Review::Access),
             "localsubjectaccessreviews" => Some(Review::LocalAccess),
@@ -66,16 +71,22 @@ pub(super) async fn serve(
         go_type: go_type.trim_start_matches('*'),
     };
     let mut review = decode::decode(expected, media_type, &body, parameters.field_validation, call.warnings)?;
+    forget_system_fields(&mut review);
     call.settle_namespace(&mut review)?;
     let manager = call.field_manager(&parameters);
     // The others answer with an object of their own.
-    if matches!(kind, Review::SelfAccess | Review::Access | Review::LocalAccess) {
+    if !matches!(kind, Review::SelfSubject | Review::SelfRules) {
         Tracker::new(call).update(None, &mut review, false, &manager);
     }
     let admit = endpoints.admit(call, &call.context(&parameters, &manager));
     admit.mutate(Operation::Create, &mut review, None).await?;
-    if !matches!(kind, Review::SelfSubject | Review::SelfRules) {
-        check_access(kind, &review)?;
+    match kind {
+        Review::SelfSubject | Review::SelfRules => {}
+        Review::Token if review.str_at(&["spec", "token"]).is_empty() => {
+            return Err(Status::bad_request("token is required for TokenReview in authentication"));
+        }
+        Review::Token => {}
+        Review::SelfAccess | Review::Access | Review::LocalAccess => check_access(kind, &review)?,
     }
     admit.validate(Operation::Create, Some(&review), None).await?;
     let status = match kind {
@@ -86,6 +97,7 @@ pub(super) async fn serve(
             status.insert("userInfo", user_tree(call.user));
             status
         }
+        Review::Token => review_token(endpoints, &review).await,
         Review::SelfAccess | Review::Access | Review::LocalAccess => {
             judge(endpoints, call, kind, &review).await?
         }
@@ -102,6 +114,31 @@ pub(super) async fn serve(
     };
     review.members_mut().insert("status", status);
     call.representation()?.answer(StatusCode::CREATED, Item::Tree(&review, served.ty()), call.gzip())
+}
+
+/// Asks the authenticator.
+async fn review_token(endpoints: &Endpoints, review: &Object) -> Map {
+    let wanted = texts(review.at(&["spec", "audiences"]));
+    let token = review.str_at(&["spec", "token"]);
+    let mut status = Map::new();
+    match endpoints.config.authenticator.review(token, &wanted).await {
+        Ok(Some(reviewed)) => {
+            status.insert("authenticated", true);
+            status.insert("user", user_tree(&reviewed.user));
+            status.insert("audiences", reviewed.audiences.into_iter().map(Value::from).collect::<Vec<_>>());
+        }
+        Ok(None) => drop(status.insert("user", Map::new())),
+        Err(refused) => {
+            status.insert("user", Map::new());
+            status.insert("error", refused.to_string());
+        }
+    }
+    status
+}
+
+fn texts(value: Option<&Value>) -> Vec<String> {
+    let list = value.and_then(Value::as_array).unwrap_or_default();
+    list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn user_tree(user: &UserInfo) -> Map {
@@ -188,15 +225,12 @@ async fn judge(endpoints: &Endpoints, call: &Call<'_>, kind: Review, review: &Ob
 }
 
 fn subject_of(review: &Object) -> UserInfo {
-    let texts = |value: &Value| -> Vec<String> {
-        value.as_array().unwrap_or_default().iter().filter_map(Value::as_str).map(str::to_owned).collect()
-    };
     let extra = review.at(&["spec", "extra"]).and_then(Value::as_object);
     UserInfo {
         name: review.str_at(&["spec", "user"]).to_owned(),
         uid: review.str_at(&["spec", "uid"]).to_owned(),
-        groups: review.at(&["spec", "groups"]).map(texts).unwrap_or_default(),
-        extra: extra.into_iter().flat_map(Map::iter).map(|(k, v)| (k.to_owned(), texts(v))).collect(),
+        groups: texts(review.at(&["spec", "groups"])),
+        extra: extra.into_iter().flat_map(Map::iter).map(|(k, v)| (k.to_owned(), texts(Some(v)))).collect(),
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) enum Action {
     Log,
     /// Streams to a pod: `exec`, `attach`, `portforward`.
     Stream,
+    /// A service account gets a token.
+    IssueToken,
     /// A question is answered that nothing stores.
     Review(Review),
     /// Discovery lists it, and this version can't do it.
@@ -174,6 +176,7 @@ fn subresource_action(served: &Served, method: &Method, info: &RequestInfo) -> R
         ("eviction", "create") => Action::Evict,
         ("log", "get") => Action::Log,
         ("exec" | "attach" | "portforward", _) => Action::Stream,
+        ("token", "create") => Action::IssueToken,
         ("status" | "approval" | "finalize" | "ephemeralcontainers" | "resize", "get") => Action::Get,
         ("status" | "approval" | "finalize" | "ephemeralcontainers" | "resize", "update") => Action::Update,
         ("status" | "approval" | "finalize" | "ephemeralcontainers" | "resize", "patch") => Action::Patch,
@@ -230,7 +233,8 @@ mod tests {
             "POST /apis/authentication.k8s.io/v1/selfsubjectreviews",
             ok(Action::Review(Review::SelfSubject)),
         );
-        check("POST /apis/authentication.k8s.io/v1/tokenreviews", ok(Action::NotSupported));
+        check("POST /apis/authentication.k8s.io/v1/tokenreviews", ok(Action::Review(Review::Token)));
+        check("POST /api/v1/namespaces/d/serviceaccounts/a/token", ok(Action::IssueToken));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use futures::future::{Either, Ready, ready as now};
+use futures::future::{BoxFuture, Either, Ready, ready as now};
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, WARNING};
 use keelson_apimachinery::Status;
 use pin_project_lite::pin_project;
@@ -16,7 +16,7 @@ use tower::{Layer, Service};
 use tracing::{debug, error};
 
 use super::connection::Connection;
-use crate::authn::{self, Authenticator, Credentials, Refused};
+use crate::authn::{self, Authenticator, Credentials, Outcome, Refused};
 use crate::endpoints::respond;
 use crate::request::{Authenticated, Request, Response};
 use crate::telemetry::{Attempt, Metrics};
@@ -45,51 +45,83 @@ pub struct Authentication<S> {
     layer: AuthenticationLayer,
 }
 
-impl<S> Service<Request> for Authentication<S>
+impl<S, F> Service<Request> for Authentication<S>
 where
-    S: Service<Request, Response = Response, Error = Infallible>,
+    S: Service<Request, Response = Response, Error = Infallible, Future = F> + Clone + Send + 'static,
+    F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = ResponseFuture<Either<Ready<Result<Response, Infallible>>, S::Future>>;
+    type Future =
+        Either<ResponseFuture<Either<Refusal, F>>, BoxFuture<'static, Result<Response, Infallible>>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request) -> Self::Future {
-        let connection = request.extensions().get::<Connection>().cloned();
-        let outcome = self.layer.authenticator.authenticate(Credentials {
-            certificate: connection.as_ref().and_then(Connection::certificate),
+    fn call(&mut self, request: Request) -> Self::Future {
+        let connection = request.extensions().get::<Connection>();
+        let authentication = self.layer.authenticator.authenticate(Credentials {
+            certificate: connection.and_then(Connection::certificate),
             authorization: request.headers().get(AUTHORIZATION).and_then(|h| h.to_str().ok()),
         });
-        let known = outcome.user.as_ref().is_ok_and(|user| !authn::is_anonymous(user));
-        if let Some(connection) = connection.filter(|c| !known && c.is_http2()) {
-            connection.close();
+        match authentication {
+            authn::Authentication::Known(outcome) => {
+                Either::Left(proceed(&self.layer.metrics, &mut self.inner, request, outcome))
+            }
+            authn::Authentication::Asked(asked) => {
+                // The clone is what will be ready later; what is ready now serves this request.
+                let clone = self.inner.clone();
+                let mut inner = std::mem::replace(&mut self.inner, clone);
+                let metrics = self.layer.metrics.clone();
+                Either::Right(Box::pin(async move {
+                    let outcome = asked.await;
+                    proceed(&metrics, &mut inner, request, outcome).await
+                }))
+            }
         }
-        let inner = match outcome.user {
-            Ok(user) => {
-                self.layer.metrics.authentication(Attempt::Success);
-                remove_credentials(&mut request);
-                request.extensions_mut().insert(Authenticated::new(user));
-                Either::Right(self.inner.call(request))
-            }
-            Err(refused) => {
-                let attempt = match refused {
-                    Refused::Anonymous => Attempt::Failure,
-                    Refused::Certificate(_) | Refused::Token => Attempt::Error,
-                };
-                self.layer.metrics.authentication(attempt);
-                match attempt {
-                    Attempt::Error => error!(error = %refused, "Unable to authenticate the request"),
-                    _ => debug!(reason = %refused, "Unable to authenticate the request"),
-                }
-                let format = respond::Format::of(request.headers(), request.uri());
-                Either::Left(now(Ok(respond::status(&Status::unauthorized(), format))))
-            }
-        };
-        ResponseFuture { inner, warning: outcome.warning }
     }
+}
+
+type Refusal = Ready<Result<Response, Infallible>>;
+
+/// Lets the request on, with the evidence, or refuses it.
+fn proceed<S>(
+    metrics: &Metrics,
+    inner: &mut S,
+    mut request: Request,
+    outcome: Outcome,
+) -> ResponseFuture<Either<Refusal, S::Future>>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    let known = outcome.user.as_ref().is_ok_and(|user| !authn::is_anonymous(user));
+    let connection = request.extensions().get::<Connection>();
+    if let Some(connection) = connection.filter(|c| !known && c.is_http2()) {
+        connection.close();
+    }
+    let answer = match outcome.user {
+        Ok(user) => {
+            metrics.authentication(Attempt::Success);
+            remove_credentials(&mut request);
+            request.extensions_mut().insert(Authenticated::new(user));
+            Either::Right(inner.call(request))
+        }
+        Err(refused) => {
+            let attempt = match refused {
+                Refused::Anonymous => Attempt::Failure,
+                Refused::Certificate(_) | Refused::Token | Refused::ServiceAccount(_) => Attempt::Error,
+            };
+            metrics.authentication(attempt);
+            match attempt {
+                Attempt::Error => error!(error = %refused, "Unable to authenticate the request"),
+                _ => debug!(reason = %refused, "Unable to authenticate the request"),
+            }
+            let format = respond::Format::of(request.headers(), request.uri());
+            Either::Left(now(Ok(respond::status(&Status::unauthorized(), format))))
+        }
+    };
+    ResponseFuture { inner: answer, warning: outcome.warning }
 }
 
 /// Nothing behind this filter may see or pass on a credential, nor a header that speaks for a proxy.

@@ -1,5 +1,6 @@
 //! Flags about authentication.
 
+use super::service_accounts::ServiceAccounts;
 use super::{Errors, path, value};
 use crate::authn;
 
@@ -20,11 +21,14 @@ pub(super) struct Authentication {
 }
 
 impl Authentication {
-    pub(super) fn read(&self, errors: &mut Errors) -> authn::Config {
+    pub(super) fn read(&self, accounts: &ServiceAccounts, errors: &mut Errors) -> authn::Config {
+        let service_accounts = accounts.read(errors);
         authn::Config {
             client_ca_file: path(self.client_ca_file.as_ref()),
             token_file: path(self.token_auth_file.as_ref()),
             anonymous: errors.value("--anonymous-auth", self.anonymous_auth.as_ref(), value::boolean, true),
+            api_audiences: accounts.api_audiences(&service_accounts),
+            service_accounts,
         }
     }
 }

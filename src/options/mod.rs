@@ -15,6 +15,7 @@ mod features;
 mod generic;
 mod logs;
 mod secure_serving;
+mod service_accounts;
 mod storage;
 mod syntax;
 mod unsupported;
@@ -51,6 +52,8 @@ struct Flags {
     secure_serving: secure_serving::SecureServing,
     #[command(flatten)]
     authentication: authentication::Authentication,
+    #[command(flatten)]
+    service_accounts: service_accounts::ServiceAccounts,
     #[command(flatten)]
     authorization: authorization::Authorization,
     #[command(flatten)]
@@ -149,7 +152,7 @@ impl Flags {
             data_dir,
             storage: self.etcd.read(errors),
             watch_caches: self.etcd.read_caches(errors),
-            authentication: self.authentication.read(errors),
+            authentication: self.authentication.read(&self.service_accounts, errors),
             authorization: self.authorization.read(errors),
             admission: self.admission.read(errors),
             limits: generic.limits,

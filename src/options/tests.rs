@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::*;
+use crate::authn::service_account;
 use crate::authz;
 use crate::registry::ServiceNetwork;
 use crate::server::config::{CertificateFiles, Config, Storage, WatchCaches};
@@ -328,5 +329,72 @@ fn admission_plugins_are_chosen_by_name() {
             "--admission-control: admission-control and enable-admission-plugins/disable-admission-plugins flags are \
            mutually exclusive",
         ],
+    );
+}
+
+#[test]
+fn service_accounts_have_an_issuer_and_a_key_of_their_own_by_default() {
+    let authentication = config(&[]).authentication;
+    assert_eq!(authentication.service_accounts, service_account::Config::default());
+    assert_eq!(authentication.api_audiences, [service_account::DEFAULT_ISSUER]);
+
+    let authentication = config(&[
+        "--service-account-issuer=https://a:1",
+        "--service-account-issuer=b,c",
+        "--service-account-key-file=one",
+        "--service-account-key-file=two",
+        "--service-account-signing-key-file=key",
+        "--service-account-max-token-expiration=2h",
+        "--service-account-extend-token-expiration=false",
+        "--service-account-lookup=false",
+        "--service-account-jwks-uri=https://keys/of/a",
+    ])
+    .authentication;
+    let wanted = service_account::Config {
+        issuers: vec!["https://a:1".into(), "b,c".into()],
+        key_files: vec!["one".into(), "two".into()],
+        signing_key_file: Some("key".into()),
+        max_expiration: Some(Duration::from_secs(7200)),
+        extend_expiration: false,
+        lookup: false,
+        keys_url: Some("https://keys/of/a".into()),
+    };
+    assert_eq!(authentication.service_accounts, wanted);
+    assert_eq!(authentication.api_audiences, wanted.issuers);
+    let named = config(&["--api-audiences=a,b", "--api-audiences=c"]).authentication;
+    assert_eq!(named.api_audiences, ["a", "b", "c"]);
+}
+
+#[test]
+fn flags_of_service_accounts_are_checked() {
+    let check = |flag: &str, reason: &str| {
+        let name = flag.split('=').next().unwrap_or_default();
+        refused(&[flag], &[&format!("{name}: {reason}")]);
+    };
+    let bounds = "the service-account-max-token-expiration must be between 1 hour and 2^32 seconds";
+    check("--service-account-max-token-expiration=59m", bounds);
+    check("--service-account-max-token-expiration=1193047h", bounds);
+    let colon = "first path segment in URL cannot contain colon";
+    check(
+        "--service-account-issuer=1:2",
+        &format!("\"1:2\" contained a ':' but was not a valid URL: {colon}"),
+    );
+    check("--service-account-issuer=", "should not be an empty string");
+    check("--service-account-jwks-uri=http://a", "requires https scheme, parsed as: http://a");
+    check("--service-account-jwks-uri=:a", "must be a valid URL: missing protocol scheme");
+    refused(
+        &["--service-account-issuer=a", "--service-account-issuer=a"],
+        &["--service-account-issuer: \"a\" is already specified"],
+    );
+    refused(
+        &["--service-account-key-file=a"],
+        &[
+            "--service-account-signing-key-file: must be set together with --service-account-key-file",
+            "--service-account-issuer: service-account-issuer is a required flag",
+        ],
+    );
+    refused(
+        &["--service-account-issuer=a", "--service-account-signing-key-file=a"],
+        &["--service-account-key-file: must be set together with --service-account-signing-key-file"],
     );
 }

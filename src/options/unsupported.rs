@@ -27,8 +27,6 @@ pub(super) const BOOLEAN: &[&str] = &[
     "enable-priority-and-fairness",
     "profiling",
     "enable-bootstrap-token-auth",
-    "service-account-extend-token-expiration",
-    "service-account-lookup",
     "log-text-split-stream",
     "aggregator-reject-forwarding-redirect",
     "enable-aggregator-routing",
@@ -87,7 +85,6 @@ pub(super) const VALUED: &[&str] = &[
     "audit-webhook-truncate-max-event-size",
     "audit-webhook-version",
     "debug-socket-path",
-    "api-audiences",
     "authentication-config",
     "authentication-token-webhook-cache-ttl",
     "authentication-token-webhook-config-file",
@@ -107,10 +104,6 @@ pub(super) const VALUED: &[&str] = &[
     "requestheader-group-headers",
     "requestheader-uid-headers",
     "requestheader-username-headers",
-    "service-account-issuer",
-    "service-account-jwks-uri",
-    "service-account-key-file",
-    "service-account-max-token-expiration",
     "authorization-config",
     "authorization-policy-file",
     "authorization-webhook-cache-authorized-ttl",
@@ -144,7 +137,6 @@ pub(super) const VALUED: &[&str] = &[
     "proxy-client-cert-file",
     "proxy-client-key-file",
     "service-account-signing-endpoint",
-    "service-account-signing-key-file",
 ];
 
 /// Hidden arguments that match them, whatever their value.

@@ -132,6 +132,19 @@ impl CertificateDirectory {
         Ok(path)
     }
 
+    /// The private key `service-account.key` that signs tokens, PEM; made where it is missing.
+    ///
+    /// # Errors
+    /// Where a file can't be read or written, or no key be made.
+    pub fn service_account_key(&self) -> Result<Vec<u8>, CertificateError> {
+        let _lock = self.lock()?;
+        let path = self.path.join("service-account.key");
+        if !path.exists() {
+            write_private(&path, KeyPair::generate()?.serialize_pem().as_bytes())?;
+        }
+        read(&path)
+    }
+
     fn pair(&self, name: &str) -> CertificateFiles {
         CertificateFiles {
             certificate: self.path.join(format!("{name}.crt")),

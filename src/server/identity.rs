@@ -9,17 +9,20 @@ use keelson_base::task::blocking;
 
 use super::certificates::{CertificateDirectory, Names};
 use super::config::Config;
+use super::service_accounts::Keys;
 use super::tls::ServingCertificate;
 use super::{StartError, addresses, reload, tls};
+use crate::authn::ClientAuthorities;
 use crate::authn::token_file::Tokens;
 use crate::authn::x509::AuthoritiesError;
-use crate::authn::{Authenticator, ClientAuthorities};
 use crate::registry::Cidr;
 
 /// Who the server is, and whom it believes.
 pub(super) struct Identity {
     pub(super) tls: Arc<rustls::ServerConfig>,
-    pub(super) authenticator: Arc<Authenticator>,
+    pub(super) authorities: Arc<ClientAuthorities>,
+    pub(super) tokens: Option<Tokens>,
+    pub(super) keys: Keys,
     pub(super) kubeconfig: Option<PathBuf>,
     pub(super) followed: reload::Followed,
 }
@@ -74,8 +77,8 @@ fn load_now(config: &Config, url: &str) -> Result<Identity, StartError> {
         renewal,
         seen: reload::Seen::default(),
     };
-    let authenticator = Arc::new(Authenticator::new(authorities, tokens, config.authentication.anonymous));
-    Ok(Identity { tls, authenticator, kubeconfig, followed })
+    let keys = Keys::load(config)?;
+    Ok(Identity { tls, authorities, tokens, keys, kubeconfig, followed })
 }
 
 /// Whom the serving certificate is for.

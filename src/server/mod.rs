@@ -17,6 +17,7 @@ mod objects;
 mod rbac;
 mod reload;
 mod routes;
+mod service_accounts;
 mod storage;
 mod tls;
 
@@ -44,9 +45,12 @@ use self::health::{Check, Health, NotEnding, Ping, StorageAnswers};
 use self::identity::Identity;
 use self::lifecycle::Lifecycle;
 use self::objects::Snapshots;
+use self::service_accounts::OpenId;
 pub use self::storage::StorageError;
 pub use self::tls::TlsError;
 use crate::admission;
+use crate::authn::Authenticator;
+use crate::authn::service_account::Verifier;
 use crate::authn::token_file::TokenFileError;
 use crate::bootstrap::{self, BootstrapError, Endpoint, KubernetesService};
 use crate::endpoints::{Endpoints, EndpointsConfig};
@@ -89,6 +93,16 @@ pub enum StartError {
         path: PathBuf,
         /// Why.
         source: TokenFileError,
+    },
+    /// The keys of service accounts' tokens can't be used.
+    #[error("{flag}: {path}: {reason}")]
+    Keys {
+        /// The flag.
+        flag: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
     },
     /// There is no store.
     #[error(transparent)]
@@ -231,17 +245,19 @@ impl Running {
         let identity = identity::load(&config, url.clone()).await?;
         let lifecycle = Lifecycle::default();
         let metrics = Metrics::new(MetricRegistry::new())?;
+        let (tls, followed, kubeconfig) =
+            (identity.tls.clone(), identity.followed.clone(), identity.kubeconfig.clone());
         let Built { chain, announced, registry } =
-            build(&config, address.port(), &identity, storage, &lifecycle, &metrics).await?;
+            build(&config, address.port(), identity, storage, &lifecycle, &metrics).await?;
         let settings = Settings {
-            tls: identity.tls,
+            tls,
             chain,
             metrics,
             http2_max_streams: config.serving.http2_max_streams,
             drain: lifecycle.drain.signal(),
         };
         lifecycle.connections.spawn("accept", accept(listener, settings, lifecycle.clone()));
-        lifecycle.tasks.spawn("reload", identity.followed.follow(lifecycle.background.signal()));
+        lifecycle.tasks.spawn("reload", followed.follow(lifecycle.background.signal()));
         if let Some(service) = announced.clone() {
             let end = lifecycle.background.signal();
             lifecycle.tasks.spawn("announce", async move { end.unless_begun(service.run()).await });
@@ -254,7 +270,7 @@ impl Running {
         Ok(Running {
             url,
             address,
-            kubeconfig: identity.kubeconfig,
+            kubeconfig,
             lifecycle,
             shutdown_delay: config.shutdown_delay,
             request_timeout: config.limits.request_timeout,
@@ -287,7 +303,7 @@ struct Built {
 async fn build(
     config: &Config,
     port: u16,
-    identity: &Identity,
+    identity: Identity,
     storage: &storage::Opened,
     lifecycle: &Lifecycle,
     metrics: &Metrics,
@@ -312,12 +328,12 @@ async fn build(
     let ready: Vec<Arc<dyn Check>> =
         vec![answers("etcd-readiness"), Arc::new(NotEnding(lifecycle.ending.signal()))];
     let health = Health::new(always, ready, MetricRegistry::new())?;
+    let snapshots = Snapshots::new(registry.clone(), lifecycle.tasks.clone(), lifecycle.background.signal());
+    let snapshots = Arc::new(snapshots);
+    let openid = OpenId::new(config, &identity.keys.public, SocketAddr::new(address, port));
+    let authenticator = Arc::new(authenticator(config, &identity, &snapshots, &registry));
     let admitted = admission::Dependencies {
-        objects: Arc::new(Snapshots::new(
-            registry.clone(),
-            lifecycle.tasks.clone(),
-            lifecycle.background.signal(),
-        )),
+        objects: snapshots,
         authorizer: authorizer.clone(),
         metrics: metrics.registry().clone(),
     };
@@ -331,11 +347,13 @@ async fn build(
             admission,
             authorizer: authorizer.clone(),
             metrics: metrics.clone(),
-            server_paths: routes::paths(&health),
+            authenticator: authenticator.clone(),
+            token_issuer: Arc::new(identity.keys.issuer),
+            server_paths: routes::paths(&health, &openid),
         },
     ));
     let parts = chain::Parts {
-        authenticator: identity.authenticator.clone(),
+        authenticator,
         authorizer,
         metrics: metrics.clone(),
         request_timeout: config.limits.request_timeout,
@@ -344,9 +362,30 @@ async fn build(
         in_flight: lifecycle.in_flight.clone(),
         end_watches: lifecycle.end_watches.signal(),
     };
-    let routes = routes::Routes { health, metrics: metrics.clone(), endpoints };
+    let routes = routes::Routes { health, openid, metrics: metrics.clone(), endpoints };
     let chain = chain::build(&parts, routes.into_service());
     Ok(Built { chain, announced: announced.map(Arc::new), registry })
+}
+
+/// Whoever says who sends a request.
+fn authenticator(
+    config: &Config,
+    identity: &Identity,
+    snapshots: &Arc<Snapshots>,
+    registry: &Arc<Registry>,
+) -> Authenticator {
+    let authentication = &config.authentication;
+    let subjects =
+        service_accounts::Stored { snapshots: snapshots.clone(), registry: registry.clone() };
+    let verifier = Verifier::new(
+        authentication.service_accounts.issuers.clone(),
+        identity.keys.public.clone(),
+        authentication.api_audiences.clone(),
+        authentication.service_accounts.lookup,
+        Arc::new(subjects),
+    );
+    Authenticator::new(identity.authorities.clone(), identity.tokens.clone(), authentication.anonymous)
+        .with_service_accounts(verifier, authentication.api_audiences.clone())
 }
 
 fn registry_config(config: &Config, storage: &storage::Opened) -> RegistryConfig {

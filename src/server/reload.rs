@@ -21,6 +21,7 @@ use crate::authn::ClientAuthorities;
 const LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// What is followed.
+#[derive(Clone)]
 pub(super) struct Followed {
     pub(super) provider: Arc<CryptoProvider>,
     pub(super) serving: Arc<ServingCertificate>,
@@ -102,7 +103,7 @@ mod tests {
     use rustls_pki_types::pem::PemObject;
 
     use super::*;
-    use crate::authn::{Authenticator, ClientCertificate, Credentials};
+    use crate::authn::{Authentication, Authenticator, ClientCertificate, Credentials};
 
     fn first(path: &Path) -> CertificateDer<'static> {
         CertificateDer::from_pem_file(path).expect("a certificate")
@@ -134,10 +135,8 @@ mod tests {
 
         let believes = |files: &CertificateFiles| {
             let shown = ClientCertificate::new(vec![first(&files.certificate)]);
-            authenticator
-                .authenticate(Credentials { certificate: Some(&shown), authorization: None })
-                .user
-                .is_ok()
+            let credentials = Credentials { certificate: Some(&shown), authorization: None };
+            matches!(authenticator.authenticate(credentials), Authentication::Known(o) if o.user.is_ok())
         };
         let mut check = |shown: &CertificateDer<'_>, ours: bool| {
             followed.look();

@@ -11,6 +11,7 @@ use keelson_base::metrics::MetricError;
 use tracing::error;
 
 use super::health::Health;
+use super::service_accounts::OpenId;
 use crate::endpoints::{Endpoints, respond};
 use crate::request::{Authorized, Request, RequestInfo, Response, full};
 use crate::telemetry::{self, Metrics};
@@ -19,13 +20,15 @@ const METRICS: &str = "/metrics";
 const SLIS: &str = "/metrics/slis";
 
 /// The paths that the server answers itself.
-pub(super) fn paths(health: &Health) -> Vec<String> {
-    [METRICS, SLIS].map(str::to_owned).into_iter().chain(health.paths()).collect()
+pub(super) fn paths(health: &Health, openid: &OpenId) -> Vec<String> {
+    let own = [METRICS, SLIS].map(str::to_owned).into_iter();
+    own.chain(health.paths()).chain(openid.paths()).collect()
 }
 
 /// Whoever answers.
 pub(super) struct Routes {
     pub(super) health: Health,
+    pub(super) openid: OpenId,
     pub(super) metrics: Metrics,
     pub(super) endpoints: Arc<Endpoints>,
 }
@@ -63,6 +66,9 @@ impl Routes {
             METRICS => exposition(self.metrics.encode()),
             SLIS => exposition(self.health.slis()),
             path => {
+                if let Some(answer) = self.openid.respond(&request) {
+                    return answer;
+                }
                 // The answer is made without the body, which can't be lent to a future that moves.
                 let (path, query) = (path.to_owned(), request.uri().query().map(str::to_owned));
                 match self.health.answer(&path, query.as_deref()).await {

@@ -34,7 +34,13 @@ fn config(directory: &Path) -> Config {
         data_dir: directory.to_owned(),
         storage: Storage::Embedded,
         watch_caches: WatchCaches::AllBut(Vec::new()),
-        authentication: authn::Config { client_ca_file: None, token_file: Some(tokens), anonymous: true },
+        authentication: authn::Config {
+            client_ca_file: None,
+            token_file: Some(tokens),
+            anonymous: true,
+            api_audiences: vec![authn::service_account::DEFAULT_ISSUER.to_owned()],
+            service_accounts: authn::service_account::Config::default(),
+        },
         admission: crate::admission::Config::default(),
         authorization: vec![Mode::Rbac],
         limits: Limits {

@@ -4,4 +4,5 @@ mod answers;
 mod eviction;
 mod managed_fields;
 mod streams;
+mod tokens;
 mod verbs;

@@ -15,6 +15,8 @@ use keelson_storage::embedded::{Embedded, Options};
 
 use super::super::{Endpoints, EndpointsConfig};
 use crate::admission::Chain;
+use crate::authn::service_account::{Issuer, SigningKey};
+use crate::authn::{Authenticator, ClientAuthorities};
 use crate::authz::{self, MASTERS};
 use crate::registry::{Registry, RegistryConfig};
 use crate::request::{Authenticated, Authorized, Request, RequestInfo, Response, UserInfo, full};
@@ -33,7 +35,7 @@ pub(super) struct Answer {
     pub(super) code: u16,
     pub(super) body: Value,
     text: String,
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 impl Cluster {
@@ -50,6 +52,18 @@ impl Cluster {
             admission: Arc::new(Chain::new(Vec::new(), &MetricRegistry::new()).unwrap()),
             authorizer: authz::Mode::PrivilegedOnly.authorizer(),
             metrics: Metrics::new(MetricRegistry::new()).unwrap(),
+            authenticator: Arc::new(Authenticator::new(
+                Arc::new(ClientAuthorities::new(Arc::new(rustls::crypto::ring::default_provider()))),
+                None,
+                false,
+            )),
+            token_issuer: Arc::new(Issuer::new(
+                "https://issuer".to_owned(),
+                SigningKey::from_pem(rcgen::KeyPair::generate().unwrap().serialize_pem().as_bytes()).unwrap(),
+                vec!["https://issuer".to_owned()],
+                Some(Duration::from_secs(7200)),
+                true,
+            )),
             server_paths: vec!["/readyz/shutdown".to_owned()],
         };
         let endpoints = Arc::new(Endpoints::new(registry, config));
@@ -374,8 +388,6 @@ async fn what_is_not_there_and_what_is_not_supported() {
     cluster.refused(&format!("OPTIONS {MAPS}"), "", 405, method).await;
     let proxy = "pods/proxy is not supported by this version";
     cluster.refused("GET /api/v1/namespaces/n/pods/p/proxy", "", 501, proxy).await;
-    let tokens = "tokenreviews is not supported by this version";
-    cluster.refused("POST /apis/authentication.k8s.io/v1/tokenreviews", "{}", 501, tokens).await;
     let large = "x".repeat(super::super::body::MAX_BODY + 1);
     let limit = "Request entity too large: limit is 3145728";
     cluster.refused(&format!("POST {MAPS}"), &large, 413, limit).await;
