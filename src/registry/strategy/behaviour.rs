@@ -318,6 +318,7 @@ static TABLE: &[Behaviour] = &[
         source: FieldSource::Number(&["status", "succeeded"]),
     }]),
     row("certificates.k8s.io", "certificatesigningrequests")
+        .names(NameRule::PathSegment)
         .status()
         .fields(&[text("spec.signerName", &["spec", "signerName"])]),
     row("coordination.k8s.io", "leases").any_finalizer().create_on_update().conditional(),
@@ -329,7 +330,7 @@ static TABLE: &[Behaviour] = &[
     row("networking.k8s.io", "ipaddresses").names(NameRule::PathSegment),
     row("networking.k8s.io", "networkpolicies").spec(),
     row("networking.k8s.io", "servicecidrs").status().status_metadata(KeepAll),
-    row("node.k8s.io", "runtimeclasses").create_on_update().conditional(),
+    row("node.k8s.io", "runtimeclasses").any_finalizer().create_on_update().conditional(),
     row("policy", "poddisruptionbudgets")
         .names(NameRule::PathSegment)
         .any_finalizer()

@@ -8,14 +8,17 @@
 //! Source: upstream's `pkg/apis/*/validation` and the strategies' `Validate`, `ValidateUpdate` and
 //! `WarningsOnCreate`; "Field validation" in the API concepts.
 
+mod admissionregistration;
 mod apiregistration;
 mod apps;
 mod autoscaling;
 mod batch;
+mod certificates;
 mod coordination;
 mod core;
 mod discovery;
 mod events;
+mod flowcontrol;
 pub mod metadata;
 mod networking;
 mod node;
@@ -134,14 +137,17 @@ impl Rules {
 
 /// The groups' rules.
 const GROUPS: &[&[Rules]] = &[
+    admissionregistration::RULES,
     apiregistration::RULES,
     apps::RULES,
     autoscaling::RULES,
     batch::RULES,
+    certificates::RULES,
     coordination::RULES,
     core::RULES,
     discovery::RULES,
     events::RULES,
+    flowcontrol::RULES,
     networking::RULES,
     nodes::RULES,
     policy::RULES,

@@ -11,5 +11,7 @@ pub mod keys;
 pub mod names;
 pub mod numbers;
 pub mod paths;
+pub mod pem;
 pub mod ports;
 pub mod time_zones;
+pub mod url;

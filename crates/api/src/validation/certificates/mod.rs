@@ -1,0 +1,11 @@
+//! The group certificates.k8s.io.
+
+mod certificate_signing_request;
+mod x509;
+
+use super::Rules;
+
+pub(super) const RULES: &[Rules] = &[certificate_signing_request::RULES];
+
+#[cfg(test)]
+mod tests;
