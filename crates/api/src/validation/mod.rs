@@ -9,6 +9,7 @@
 //! `WarningsOnCreate`; "Field validation" in the API concepts.
 
 mod admissionregistration;
+mod apiextensions;
 mod apiregistration;
 mod apps;
 mod autoscaling;
@@ -138,6 +139,7 @@ impl Rules {
 /// The groups' rules.
 const GROUPS: &[&[Rules]] = &[
     admissionregistration::RULES,
+    apiextensions::RULES,
     apiregistration::RULES,
     apps::RULES,
     autoscaling::RULES,

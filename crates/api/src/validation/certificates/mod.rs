@@ -1,7 +1,7 @@
 //! The group certificates.k8s.io.
 
 mod certificate_signing_request;
-mod x509;
+pub(super) mod x509;
 
 use super::Rules;
 

@@ -55,3 +55,11 @@ pub(super) fn wrong_certificates(base64: &str) -> Option<String> {
     }
     (!found).then(|| "must contain at least one CERTIFICATE PEM block".to_owned())
 }
+
+/// Whether a bundle of authorities, in PEM and base64, has any.
+pub(in super::super) fn has_certificate(base64: &str) -> bool {
+    let bytes = STANDARD.decode(base64).unwrap_or_default();
+    pem::blocks(&bytes)
+        .filter(|block| block.kind == "CERTIFICATE" && !block.has_headers)
+        .any(|block| X509Certificate::from_der(&block.content).is_ok())
+}

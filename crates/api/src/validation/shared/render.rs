@@ -26,6 +26,8 @@ pub(crate) enum Shape {
     Pointer(&'static Shape),
     /// A struct of an internal type: by JSON name, Go's name and shape. All members are written.
     Struct(&'static [(&'static str, &'static str, Shape)]),
+    /// Whatever this writes.
+    Custom(fn(Option<&Value>, &mut String)),
     /// A struct that has JSON names upstream, too; empty members are left out.
     Tagged(&'static [(&'static str, Shape)]),
 }
@@ -85,13 +87,15 @@ fn separated<T>(items: impl Iterator<Item = T>, out: &mut String, mut each: impl
     }
 }
 
-fn write(value: Option<&Value>, shape: &Shape, out: &mut String) {
+/// Writes a value in a shape.
+pub(crate) fn write(value: Option<&Value>, shape: &Shape, out: &mut String) {
     let value = value.filter(|value| !value.is_null());
     match (shape, value) {
         (Shape::Text, None) => out.push_str("\"\""),
         (Shape::Int, None) => out.push('0'),
         (Shape::Flag, None) => out.push_str("false"),
         (Shape::Struct(_) | Shape::Tagged(_), value) => members(value, shape, out),
+        (Shape::Custom(write), value) => write(value, out),
         (_, None) => out.push_str("null"),
         (Shape::Pointer(shape), value) => write(value, shape, out),
         (Shape::List(shape), Some(Value::Array(list))) => {
