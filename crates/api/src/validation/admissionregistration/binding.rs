@@ -12,13 +12,15 @@ pub(super) const VALIDATING: Rules =
     Rules::new(GROUP, "validatingadmissionpolicybindings", validating, |object, _, errors| {
         validating(object, errors)
     })
-    .warnings(|object, _, warnings| warn_of_name(object, warnings));
+    .warnings(|object, _, warnings| warn_of_name(object, warnings))
+    .lenient_metadata(&[""]);
 
 pub(super) const MUTATING: Rules =
     Rules::new(GROUP, "mutatingadmissionpolicybindings", mutating, |object, _, errors| {
         mutating(object, errors)
     })
-    .warnings(|object, _, warnings| warn_of_name(object, warnings));
+    .warnings(|object, _, warnings| warn_of_name(object, warnings))
+    .lenient_metadata(&[""]);
 
 fn validating(object: &Node<'_>, errors: &mut Errors) {
     let spec = object.child("spec");

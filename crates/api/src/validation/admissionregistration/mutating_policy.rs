@@ -11,7 +11,8 @@ pub(super) const RULES: Rules = Rules::new(
     |object, errors| check(object, None, errors),
     |object, old, errors| check(object, Some(old), errors),
 )
-.warnings(|object, _, warnings| warn_of_name(object, warnings));
+.warnings(|object, _, warnings| warn_of_name(object, warnings))
+.lenient_metadata(&[""]);
 
 fn check(object: &Node<'_>, old: Option<&Node<'_>>, errors: &mut Errors) {
     let spec = object.child("spec");

@@ -15,7 +15,8 @@ pub(super) const RULES: Rules = Rules::new(
     |object, old, errors| check(object, Some(old), errors),
 )
 .subresources(&[("status", update_status)])
-.warnings(|object, _, warnings| warn_of_name(object, warnings));
+.warnings(|object, _, warnings| warn_of_name(object, warnings))
+.lenient_metadata(&["", "status"]);
 
 const MAX_ANNOTATIONS: usize = 20;
 

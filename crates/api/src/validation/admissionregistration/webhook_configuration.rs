@@ -18,7 +18,8 @@ pub(super) const MUTATING: Rules = Rules::new(
     |object, errors| check(object, Lenient::default(), true, errors),
     |object, old, errors| check(object, Lenient::to(object, old), true, errors),
 )
-.warnings(|object, _, warnings| warn_of_name(object, warnings));
+.warnings(|object, _, warnings| warn_of_name(object, warnings))
+.lenient_metadata(&[""]);
 
 pub(super) const VALIDATING: Rules = Rules::new(
     GROUP,
@@ -26,7 +27,8 @@ pub(super) const VALIDATING: Rules = Rules::new(
     |object, errors| check(object, Lenient::default(), false, errors),
     |object, old, errors| check(object, Lenient::to(object, old), false, errors),
 )
-.warnings(|object, _, warnings| warn_of_name(object, warnings));
+.warnings(|object, _, warnings| warn_of_name(object, warnings))
+.lenient_metadata(&[""]);
 
 const REVIEW_VERSIONS: &[&str] = &["v1", "v1beta1"];
 const HARMLESS: &[&str] = &["None", "NoneOnDryRun"];

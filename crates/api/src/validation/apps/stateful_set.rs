@@ -216,9 +216,10 @@ fn warn(object: &Node<'_>, old: Option<&Node<'_>>, warnings: &mut Vec<String>) {
     }
     let spec = object.child("spec");
     for claim in spec.child("volumeClaimTemplates").items() {
-        // Upstream's path for updates names the Go field.
-        let path = if old.is_none() { claim.to_string() } else { format!("{claim}.Spec") };
-        claim_template::warn(&path, &claim.child("spec"), warnings);
+        // The warnings leave out the member `spec`; those of updates have upstream's name for it.
+        let named = claim.child("Spec");
+        let at = if old.is_none() { claim } else { named };
+        claim_template::warn(&at.with(claim.child("spec").value()), warnings);
     }
     if spec.child("revisionHistoryLimit").int().is_some_and(|limit| limit < 0) {
         warnings.push(

@@ -3,7 +3,7 @@
 use keelson_apimachinery::content::names::path_segment;
 use keelson_apimachinery::scalar::Quantity;
 
-use super::super::shared::names;
+use super::super::shared::{names, resources};
 use super::super::{Errors, Node};
 use super::horizontal_pod_autoscaler::{ApiVersions, reference, wrong_version};
 
@@ -121,7 +121,7 @@ fn container_resource(source: &Node<'_>, _: ApiVersions, errors: &mut Errors) {
     if name.text().is_empty() {
         errors.push(name.required("must specify a resource name"));
     } else {
-        names::qualified(&name, errors);
+        resources::container_resource_name(name.text(), &name, errors);
     }
     if container.text().is_empty() {
         errors.push(container.required("must specify a container"));

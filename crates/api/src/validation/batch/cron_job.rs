@@ -8,7 +8,8 @@ use super::super::shared::workload::{generation_rose, pod_name_warning};
 use super::super::{Errors, Node, Rules};
 use super::job;
 
-pub(super) const RULES: Rules = Rules::new("batch", "cronjobs", create, update).warnings(warn);
+pub(super) const RULES: Rules =
+    Rules::new("batch", "cronjobs", create, update).warnings(warn).lenient_metadata(&["status"]);
 
 /// What a name may take, so that a job's has room for its time.
 const MAX_NAME: usize = 52;

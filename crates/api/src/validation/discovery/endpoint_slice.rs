@@ -8,7 +8,7 @@ use super::super::shared::names;
 use super::super::{Errors, Node, Rules};
 
 pub(super) const RULES: Rules =
-    Rules::new("discovery.k8s.io", "endpointslices", create, update).warnings(warn);
+    Rules::new("discovery.k8s.io", "endpointslices", create, update).warnings(warn).lenient_metadata(&[""]);
 
 const MAX_ADDRESSES: usize = 100;
 const MAX_PORTS: usize = 20_000;

@@ -8,7 +8,8 @@ use super::{GROUP, conditions, mandatory, update_status};
 
 pub(super) const RULES: Rules =
     Rules::new(GROUP, "flowschemas", check, |object, _, errors| check(object, errors))
-        .subresources(&[("status", update_status)]);
+        .subresources(&[("status", update_status)])
+        .lenient_metadata(&["", "status"]);
 
 const MAX_PRECEDENCE: i64 = 10_000;
 
@@ -213,8 +214,9 @@ fn resource_rule(rule: &Node<'_>, errors: &mut Errors) {
     } else {
         use keelson_apimachinery::content::names::dns_label;
         for namespace in namespaces.items() {
-            let say = |why| format!("each member of this list must be '*' or a DNS-1123 label; {why}");
-            let wrong = dns_label(namespace.text()).into_iter().map(say).collect();
+            let say =
+                |why: String| format!("each member of this list must be '*' or a DNS-1123 label; {why}");
+            let wrong: Vec<String> = dns_label(namespace.text()).into_iter().map(say).collect();
             names::refuse(&namespace, wrong, errors);
         }
     }

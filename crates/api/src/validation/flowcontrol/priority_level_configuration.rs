@@ -10,7 +10,8 @@ use super::{GROUP, conditions, mandatory, update_status};
 
 pub(super) const RULES: Rules =
     Rules::new(GROUP, "prioritylevelconfigurations", check, |object, _, errors| check(object, errors))
-        .subresources(&[("status", update_status)]);
+        .subresources(&[("status", update_status)])
+        .lenient_metadata(&["", "status"]);
 
 const MAX_QUEUES: i64 = 10_000_000;
 

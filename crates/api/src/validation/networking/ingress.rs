@@ -10,7 +10,8 @@ use super::super::{Errors, Node, Rules};
 
 pub(super) const RULES: Rules = Rules::new(super::GROUP, "ingresses", create, update)
     .subresources(&[("status", update_status)])
-    .warnings(warn);
+    .warnings(warn)
+    .status_warnings(warn_of_status);
 
 /// What once chose the class.
 const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
@@ -217,27 +218,20 @@ fn update_status(object: &Node<'_>, old: &Node<'_>, errors: &mut Errors) {
 }
 
 fn warn(object: &Node<'_>, old: Option<&Node<'_>>, warnings: &mut Vec<String>) {
-    let Some(old) = old else {
-        let metadata = object.child("metadata");
-        let annotations = metadata.child("annotations");
-        if annotations.key(CLASS_ANNOTATION).is_set()
-            && !object.child("spec").child("ingressClassName").is_set()
-        {
-            warnings.push(format!(
-                "annotation \"{CLASS_ANNOTATION}\" is deprecated, please use 'spec.ingressClassName' instead"
-            ));
-        }
-        return;
-    };
-    // Updates of the object itself keep the status, and say nothing of it.
-    let (status, before) = (object.child("status"), old.child("status"));
-    if status.same(&before) {
-        return;
+    let (metadata, spec) = (object.child("metadata"), object.child("spec"));
+    let annotations = metadata.child("annotations");
+    if old.is_none() && annotations.key(CLASS_ANNOTATION).is_set() && !spec.child("ingressClassName").is_set()
+    {
+        warnings.push(format!(
+            "annotation \"{CLASS_ANNOTATION}\" is deprecated, please use 'spec.ingressClassName' instead"
+        ));
     }
-    for (i, entry) in status.child("loadBalancer").child("ingress").items().enumerate() {
-        let ip = entry.child("ip").text();
-        if let Some(why) = ip_warning(ip) {
-            warnings.push(format!("status.loadBalancer.ingress[{i}]: {why}"));
-        }
+}
+
+fn warn_of_status(object: &Node<'_>, _: Option<&Node<'_>>, warnings: &mut Vec<String>) {
+    let status = object.child("status");
+    let balancer = status.child("loadBalancer");
+    for entry in balancer.child("ingress").items() {
+        warnings.extend(ip_warning(entry.child("ip").text()).map(|why| format!("{entry}: {why}")));
     }
 }

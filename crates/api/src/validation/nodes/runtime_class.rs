@@ -1,11 +1,11 @@
 //! RuntimeClass.
 
 use super::super::shared::immutable::immutable_text;
-use super::super::shared::names;
 use super::super::shared::render::{Shape, render};
+use super::super::shared::{names, node_labels, resources};
 use super::super::{Errors, Node, Rules};
 
-pub(super) const RULES: Rules = Rules::new("node.k8s.io", "runtimeclasses", create, update);
+pub(super) const RULES: Rules = Rules::new("node.k8s.io", "runtimeclasses", create, update).warnings(warn);
 
 const TOLERATION: Shape = Shape::Struct(&[
     ("key", "Key", Shape::Text),
@@ -22,6 +22,7 @@ fn create(object: &Node<'_>, errors: &mut Errors) {
     } else {
         names::label(&handler, errors);
     }
+    overhead(&object.child("overhead"), errors);
     let scheduling = object.child("scheduling");
     names::labels(&scheduling.child("nodeSelector"), errors);
     let list = scheduling.child("tolerations");
@@ -35,7 +36,31 @@ fn create(object: &Node<'_>, errors: &mut Errors) {
     }
 }
 
+/// What pods of the class take beside their containers: checked as the limits of a container, and so named.
+fn overhead(overhead: &Node<'_>, errors: &mut Errors) {
+    let fixed = overhead.child("podFixed");
+    let limits = overhead.child("limits");
+    let limits = limits.with(fixed.value());
+    let (mut compute, mut huge) = (false, false);
+    for (name, amount) in limits.entries() {
+        compute |= matches!(name, "cpu" | "memory");
+        huge |= resources::is_huge_pages(name);
+        resources::container_resource_name(name, &amount, errors);
+        resources::resource_quantity(name, &amount, errors);
+    }
+    if huge && !compute {
+        errors.push(overhead.forbidden("HugePages require cpu or memory"));
+    }
+}
+
 fn update(object: &Node<'_>, old: &Node<'_>, errors: &mut Errors) {
     create(object, errors);
     immutable_text(&object.child("handler"), &old.child("handler"), errors);
+}
+
+fn warn(object: &Node<'_>, _: Option<&Node<'_>>, warnings: &mut Vec<String>) {
+    let scheduling = object.child("scheduling");
+    for (key, _) in scheduling.child("nodeSelector").entries() {
+        warnings.extend(node_labels::deprecated(key).map(|why| format!("scheduling.nodeSelector: {why}")));
+    }
 }

@@ -7,8 +7,9 @@ use super::super::shared::selector::{self, Leniency, SELECTOR};
 use super::super::shared::{conditions, names};
 use super::super::{Errors, Node, Rules};
 
-pub(super) const RULES: Rules =
-    Rules::new("policy", "poddisruptionbudgets", create, update).subresources(&[("status", update_status)]);
+pub(super) const RULES: Rules = Rules::new("policy", "poddisruptionbudgets", create, update)
+    .subresources(&[("status", update_status)])
+    .lenient_metadata(&["", "status"]);
 
 const SPEC: Shape = Shape::Struct(&[
     ("minAvailable", "MinAvailable", Shape::Json),

@@ -8,7 +8,7 @@ pub(crate) fn check_spec(spec: &Node<'_>, errors: &mut Errors) {
     claim_spec(spec, ClaimLeniency::default(), errors);
 }
 
-/// Warns of what is in a claim's spec; `path` is where it stands.
-pub(crate) fn warn(path: &str, spec: &Node<'_>, warnings: &mut Vec<String>) {
-    claim_spec_warnings(&Node::named(path, spec.value()), warnings);
+/// Warns of what is in a claim's spec.
+pub(crate) fn warn(spec: &Node<'_>, warnings: &mut Vec<String>) {
+    claim_spec_warnings(spec, warnings);
 }
