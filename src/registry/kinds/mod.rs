@@ -5,8 +5,10 @@ pub mod apiregistration;
 pub mod apps;
 pub mod batch;
 pub mod certificates;
+pub mod coordination;
 pub mod core;
 pub mod storage;
+pub mod discovery;
 pub mod resource;
 
 use std::sync::Arc;
@@ -37,7 +39,10 @@ pub(super) fn all(registry: &Registry) -> Vec<(&'static str, &'static str, Arc<d
         ),
         ("apiregistration.k8s.io", "apiservices", Arc::new(apiregistration::ApiServices)),
         ("apps", "daemonsets", Arc::new(apps::daemon_set::DaemonSets)),
+        ("apps", "statefulsets", Arc::new(apps::stateful_set::StatefulSets)),
         ("batch", "jobs", Arc::new(batch::job::Jobs)),
+        ("coordination.k8s.io", "leases", Arc::new(coordination::Leases)),
+        ("discovery.k8s.io", "endpointslices", Arc::new(discovery::EndpointSlices)),
         (
             "certificates.k8s.io",
             "certificatesigningrequests",

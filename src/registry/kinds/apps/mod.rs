@@ -1,3 +1,4 @@
 //! The group apps.
 
 pub mod daemon_set;
+pub mod stateful_set;
