@@ -33,17 +33,19 @@ async fn objects_are_well_formed_when_they_are_born() {
     );
     let template_generation = ["metadata", "annotations", "deprecated.daemonset.template.generation"];
     check("apps/daemonsets", "ns", named, &template_generation, "1").await;
-    let crd = r#"{"metadata":{"name":"a"},"spec":{"versions":[{"name":"v1"},{"name":"v2","storage":true}]}}"#;
+    let crd = r#"{"metadata":{"name":"as.g.io"},"spec":{"group":"g.io","scope":"Cluster",
+        "names":{"plural":"as","singular":"a","kind":"A","listKind":"AList"},
+        "versions":[{"name":"v1","schema":{"openAPIV3Schema":{"type":"object"}}},
+        {"name":"v2","storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}]}}"#;
     let crd = cluster.create("apiextensions.k8s.io/customresourcedefinitions", "", crd).await.unwrap();
     assert_eq!(strings(&crd, &["status", "storedVersions"]), ["v2"]);
     let service = r#"{"metadata":{"name":"v1.g"},"spec":{"group":"g","version":"v1","groupPriorityMinimum":1,"versionPriority":1}}"#;
     let service = cluster.create("apiregistration.k8s.io/apiservices", "", service).await.unwrap();
     let condition = &service.at(&["status", "conditions"]).unwrap().as_array().unwrap()[0];
     assert_eq!((condition.str_at(&["type"]), condition.str_at(&["reason"])), ("Available", "Local"));
-    let csr = r#"{"metadata":{"name":"a"},"spec":{"username":"root","groups":["system:masters"],"signerName":"x/y"}}"#;
-    let csr =
-        check("certificates.k8s.io/certificatesigningrequests", "", csr, &["spec", "username"], "alice")
-            .await;
+    let csr = signing_request(r#""username":"root","groups":["system:masters"]"#);
+    let resource = "certificates.k8s.io/certificatesigningrequests";
+    let csr = check(resource, "", &csr, &["spec", "username"], "alice").await;
     assert_eq!(strings(&csr, &["spec", "groups"]), ["devs", "system:authenticated"]);
     let unnamed = cluster.create("limitranges", "ns", r#"{"metadata":{}}"#).await.unwrap();
     assert_eq!(unnamed.name().len(), 36);
@@ -118,11 +120,22 @@ async fn pods_keep_what_subresources_may_not_change() {
     cluster.close().await;
 }
 
+/// A signing request whose spec has these members, too.
+fn signing_request(more: &str) -> String {
+    use base64::Engine;
+    let key = rcgen::KeyPair::generate().unwrap();
+    let request = rcgen::CertificateParams::default().serialize_request(&key).unwrap().pem().unwrap();
+    let request = base64::engine::general_purpose::STANDARD.encode(request);
+    format!(
+        r#"{{"metadata":{{"name":"a"}},"spec":{{"request":"{request}","usages":["client auth"],"signerName":"example.com/y",{more}}}}}"#
+    )
+}
+
 #[tokio::test]
 async fn approvals_change_conditions_alone() {
     let cluster = Cluster::new().await;
     let resource = "certificates.k8s.io/certificatesigningrequests";
-    cluster.create(resource, "", r#"{"metadata":{"name":"a"},"spec":{"signerName":"x/y"}}"#).await.unwrap();
+    cluster.create(resource, "", &signing_request(r#""uid":"x""#)).await.unwrap();
     let context = WriteContext { subresource: "approval", ..cluster.context("") };
     let object = cluster
         .patch(resource, context, "a", |object| {
@@ -132,7 +145,7 @@ async fn approvals_change_conditions_alone() {
         })
         .await
         .unwrap();
-    assert_eq!(object.str_at(&["spec", "signerName"]), "x/y");
+    assert_eq!(object.str_at(&["spec", "signerName"]), "example.com/y");
     assert_eq!(object.at(&["status", "certificate"]), None);
     let condition = &object.at(&["status", "conditions"]).unwrap().as_array().unwrap()[0];
     assert!(!condition.str_at(&["lastUpdateTime"]).is_empty());

@@ -116,12 +116,12 @@ async fn definitions_and_api_services_are_stored_as_json() {
     };
     check(
         DEFINITIONS,
-        "as.g",
-        r#"{"metadata":{"name":"as.g"},"spec":{"group":"g","scope":"Cluster","names":{"plural":"as","kind":"A","singular":"a","listKind":"AList"},
+        "as.g.io",
+        r#"{"metadata":{"name":"as.g.io"},"spec":{"group":"g.io","scope":"Cluster","names":{"plural":"as","kind":"A","singular":"a","listKind":"AList"},
           "conversion":{"strategy":"None"},"versions":[{"name":"v1","served":true,"storage":true,"subresources":{"status":{}},
           "schema":{"openAPIV3Schema":{"type":"object"}},"additionalPrinterColumns":[{"name":"N","type":"string","jsonPath":".n"}]}]}}"#,
         r#"{"kind":"CustomResourceDefinition","apiVersion":"apiextensions.k8s.io/v1beta1","#,
-        r#","spec":{"group":"g","version":"v1","names":{"plural":"as","singular":"a","kind":"A","listKind":"AList"},"scope":"Cluster","validation":{"openAPIV3Schema":{"type":"object"}},"subresources":{"status":{}},"versions":[{"name":"v1","served":true,"storage":true}],"additionalPrinterColumns":[{"name":"N","type":"string","JSONPath":".n"}],"conversion":{"strategy":"None"},"preserveUnknownFields":false},"status":{"conditions":null,"acceptedNames":{"plural":"","kind":""},"storedVersions":["v1"]}}"#,
+        r#","spec":{"group":"g.io","version":"v1","names":{"plural":"as","singular":"a","kind":"A","listKind":"AList"},"scope":"Cluster","validation":{"openAPIV3Schema":{"type":"object"}},"subresources":{"status":{}},"versions":[{"name":"v1","served":true,"storage":true}],"additionalPrinterColumns":[{"name":"N","type":"string","JSONPath":".n"}],"conversion":{"strategy":"None"},"preserveUnknownFields":false},"status":{"conditions":null,"acceptedNames":{"plural":"","kind":""},"storedVersions":["v1"]}}"#,
     )
     .await;
     check(
@@ -148,7 +148,7 @@ async fn definitions_are_read_in_every_form_and_rewritten() {
     let meta = r#""metadata":{"name":"NAME","uid":"u","labels":{"l":"x"},"creationTimestamp":"2020-01-01T00:00:00Z"}"#;
     let whole = |version: &str, spec: &str| {
         format!(
-            r#"{{"kind":"CustomResourceDefinition","apiVersion":"apiextensions.k8s.io/{version}",{meta},"spec":{{"group":"g",{names},{spec}}},{status}}}"#
+            r#"{{"kind":"CustomResourceDefinition","apiVersion":"apiextensions.k8s.io/{version}",{meta},"spec":{{"group":"g.io",{names},{spec}}},{status}}}"#
         )
     };
     let v1 = whole(

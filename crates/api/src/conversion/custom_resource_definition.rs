@@ -19,7 +19,7 @@ const PATH_BETA: &str = "JSONPath";
 const HTTPS: i64 = 443;
 
 /// From `v1` to `v1beta1`.
-pub(super) fn to_v1beta1(object: &mut Object) {
+pub(crate) fn to_v1beta1(object: &mut Object) {
     let Some(spec) = member(object.members_mut(), "spec") else { return };
     if let Some(versions) = list(spec, "versions") {
         versions.iter_mut().for_each(|version| rename_paths(version, PATH, PATH_BETA));

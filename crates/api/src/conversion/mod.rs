@@ -4,7 +4,7 @@
 //! version, and most versions are alike; what is not stands in a file a kind. Objects go in and come out
 //! canonical: the versions differ in which zero fields their JSON shows.
 
-mod custom_resource_definition;
+pub(crate) mod custom_resource_definition;
 mod event;
 mod horizontal_pod_autoscaler;
 

@@ -26,6 +26,7 @@ mod node;
 mod nodes;
 mod policy;
 mod rbac;
+mod resource;
 mod scheduling;
 mod shared;
 mod storage;
@@ -154,6 +155,7 @@ const GROUPS: &[&[Rules]] = &[
     nodes::RULES,
     policy::RULES,
     rbac::RULES,
+    resource::RULES,
     scheduling::RULES,
     storage::RULES,
 ];

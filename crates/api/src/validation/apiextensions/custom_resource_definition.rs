@@ -1,7 +1,11 @@
 //! CustomResourceDefinition.
 
+use keelson_apimachinery::Value;
 use keelson_apimachinery::content::names::{dns_1035_label, dns_subdomain};
 use keelson_apimachinery::content::url::Url;
+use keelson_apimachinery::meta::Object;
+
+use crate::conversion::custom_resource_definition::to_v1beta1;
 
 use super::super::shared::immutable::immutable_text;
 use super::super::shared::render::render;
@@ -16,8 +20,14 @@ use super::{formats, structural};
 pub(super) const RULES: Rules = Rules::new(
     "apiextensions.k8s.io",
     "customresourcedefinitions",
-    |object, errors| check(object, None, errors),
-    update,
+    |object, errors| {
+        let object = said_once(object);
+        check(&Node::root(&object), None, errors);
+    },
+    |object, old, errors| {
+        let (object, old) = (said_once(object), said_once(old));
+        check(&Node::root(&object), Some(&Node::root(&old)), errors);
+    },
 )
 .subresources(&[("status", |object, _, errors| {
     names(&object.child("status").child("acceptedNames"), errors);
@@ -150,8 +160,11 @@ fn check(object: &Node<'_>, old: Option<&Node<'_>>, errors: &mut Errors) {
     }
 }
 
-fn update(object: &Node<'_>, old: &Node<'_>, errors: &mut Errors) {
-    check(object, Some(old), errors);
+/// A definition in the form of v1beta1.
+fn said_once(object: &Node<'_>) -> Value {
+    let mut object = Object::from(object.object().cloned().unwrap_or_default());
+    to_v1beta1(&mut object);
+    object.as_value().clone()
 }
 
 fn is_established(object: &Node<'_>) -> bool {
@@ -188,8 +201,7 @@ fn check_spec(spec: &Node<'_>, lenient: Lenient<'_>, errors: &mut Errors) {
     if has(|schema| schema.child("default").is_set()) {
         lenient.schema.structure = false;
         if preserve {
-            let node =
-                spec.child("preserveUnknownFields").with(Some(&keelson_apimachinery::Value::Bool(true)));
+            let node = spec.child("preserveUnknownFields").with(Some(&Value::Bool(true)));
             errors.push(node.invalid("must be false in order to use defaults in the schema"));
         }
     }

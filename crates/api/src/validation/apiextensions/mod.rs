@@ -1,5 +1,5 @@
-//! The group apiextensions.k8s.io. Definitions come in the version v1beta1 that is stored, which says once what
-//! all versions have in common; the paths of errors are those of that form.
+//! The group apiextensions.k8s.io. Definitions are checked in the form of v1beta1, which says once what all
+//! versions have in common: the paths of errors are those of that form.
 
 mod conversion;
 mod custom_resource_definition;
