@@ -1,7 +1,7 @@
 //! CertificateSigningRequest: the request itself, who decides about it, and what may come back.
 
+use super::super::core::signer_name;
 use super::super::shared::names;
-use super::super::shared::signer_name::signer_name;
 use super::super::{Errors, Node, Rules};
 use super::x509::{wrong_certificates, wrong_request};
 

@@ -21,7 +21,8 @@ use super::Rules;
 pub(super) use event::written_as as event_written_as;
 pub(in crate::validation) use persistent_volume::{Context as VolumeContext, VOLUME_SPEC, volume_spec};
 pub(in crate::validation) use persistent_volume_claim::{ClaimLeniency, claim_spec, claim_spec_warnings};
-pub(super) use pod::{PodOptions, template, warnings};
+pub(super) use pod::signer::signer_name;
+pub(super) use pod::{PodOptions, template, tolerations, warnings};
 pub use pod::{allow_privileged, qos_class};
 pub use service::service_addresses;
 

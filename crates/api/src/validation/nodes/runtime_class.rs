@@ -1,5 +1,6 @@
 //! RuntimeClass.
 
+use super::super::core::{PodOptions, tolerations};
 use super::super::shared::immutable::immutable_text;
 use super::super::shared::render::{Shape, render};
 use super::super::shared::{names, node_labels, resources};
@@ -26,6 +27,7 @@ fn create(object: &Node<'_>, errors: &mut Errors) {
     let scheduling = object.child("scheduling");
     names::labels(&scheduling.child("nodeSelector"), errors);
     let list = scheduling.child("tolerations");
+    tolerations(&list, &PodOptions::default(), errors);
     let same = |a: &Node<'_>, b: &Node<'_>| {
         ["key", "operator", "value", "effect"].iter().all(|name| a.child(name).text() == b.child(name).text())
     };

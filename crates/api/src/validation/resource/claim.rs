@@ -6,7 +6,7 @@ use super::super::shared::immutable::immutable;
 use super::super::shared::node_selector::node_selector;
 use super::super::shared::numbers::int;
 use super::super::shared::render::{Shape, render};
-use super::super::shared::{conditions, names, template};
+use super::super::shared::{conditions, names};
 use super::super::{Errors, Node, Rules};
 use super::configuration::{binding_conditions, json_object, opaque, selectors, toleration};
 use super::device_class::MAX_CONFIGS;
@@ -29,7 +29,9 @@ pub(super) const TEMPLATE: Rules = Rules::new(
     "resourceclaimtemplates",
     |object, errors| {
         let spec = object.child("spec");
-        template::labels_and_annotations(&spec.child("metadata"), errors);
+        let metadata = spec.child("metadata");
+        names::labels(&metadata.child("labels"), errors);
+        names::annotations(&metadata.child("annotations"), errors);
         let spec = spec.child("spec");
         check_devices(&spec.child("devices"), errors);
     },

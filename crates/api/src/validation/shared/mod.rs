@@ -13,7 +13,6 @@ pub(super) mod render;
 pub(super) mod resources;
 pub(super) mod seen;
 pub(super) mod selector;
-pub(super) mod signer_name;
 pub(super) mod template;
 pub(super) mod webhook;
 pub(super) mod workload;

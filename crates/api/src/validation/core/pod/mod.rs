@@ -36,6 +36,7 @@ use crate::validation::{Errors, Node, Rules};
 
 pub(in crate::validation) use options::PodOptions;
 pub use qos::qos_class;
+pub(in crate::validation) use scheduling::tolerations;
 pub use security::allow_privileged;
 pub(in crate::validation) use template::template;
 pub(in crate::validation) use warnings::warnings;

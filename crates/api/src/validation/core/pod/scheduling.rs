@@ -70,7 +70,7 @@ pub(super) fn term_selectors(term: &Node<'_>, invalid_values: bool, errors: &mut
 }
 
 /// `spec.tolerations`.
-pub(super) fn tolerations(list: &Node<'_>, options: &PodOptions, errors: &mut Errors) {
+pub(in crate::validation) fn tolerations(list: &Node<'_>, options: &PodOptions, errors: &mut Errors) {
     for toleration in list.items() {
         let (key, operator) = (toleration.child("key"), toleration.child("operator"));
         let (value, effect) = (toleration.child("value"), toleration.child("effect"));
