@@ -7,9 +7,9 @@ pub mod batch;
 pub mod certificates;
 pub mod coordination;
 pub mod core;
-pub mod storage;
 pub mod discovery;
 pub mod resource;
+pub mod storage;
 
 use std::sync::Arc;
 

@@ -98,7 +98,7 @@ async fn labels_of_a_jobs_template_are_its_own_by_default() {
 async fn taints_of_devices_are_dated() {
     let cluster = Cluster::new().await;
     let slices = "resource.k8s.io/resourceslices";
-    let text = r#"{"metadata":{"name":"a"},"spec":{"driver":"d","pool":{"name":"p","generation":1,"resourceSliceCount":1},
+    let text = r#"{"metadata":{"name":"a"},"spec":{"driver":"d","allNodes":true,"pool":{"name":"p","generation":1,"resourceSliceCount":1},
         "devices":[{"name":"d","taints":[{"key":"k","effect":"NoSchedule"},
         {"key":"l","effect":"NoSchedule","timeAdded":"2020-01-01T00:00:00Z"}]}]}}"#;
     let slice = cluster.create(slices, "", text).await.unwrap();

@@ -3,9 +3,11 @@
 mod any;
 
 use keelson_apimachinery::codec::json;
+use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Map, Value};
 
-use super::{Errors, Node, rules};
+use super::{Errors, GROUPS, Node, rules, shown};
+use crate::{defaults, facts};
 
 /// A resource under test, with the least of an object that it takes.
 #[derive(Clone, Copy)]
@@ -85,5 +87,53 @@ impl Kind {
     pub(super) fn takes_the_least(&self) {
         self.create("{}", &[]);
         self.update("", "{}", "{}", &[]);
+    }
+}
+
+/// An object of a resource with its defaults.
+fn defaulted(group: &str, plural: &str, json: &str) -> Value {
+    let resource = facts::resources().iter().find(|r| r.group == group && r.plural == plural);
+    let resource = resource.unwrap_or_else(|| panic!("no resource {group}/{plural}"));
+    let Value::Object(map) = value(json) else { panic!("no object: {json}") };
+    let mut object = Object::from(map);
+    defaults::apply(resource.type_id, &mut object);
+    object.as_value().clone()
+}
+
+/// A JSON text after the merge patch `over`.
+pub(super) fn with(base: &str, over: &str) -> String {
+    shown(Some(&merged(value(base), value(over))))
+}
+
+/// The errors of a creation, with defaults set before.
+pub(super) fn create(group: &str, plural: &str, json: &str) -> Vec<String> {
+    let object = defaulted(group, plural, json);
+    let mut errors = Vec::new();
+    rules(group, plural).expect("rules").create(&Node::root(&object), &mut errors);
+    errors.iter().map(ToString::to_string).collect()
+}
+
+/// The errors of an update through a subresource (empty for the object itself).
+pub(super) fn update(group: &str, plural: &str, subresource: &str, json: &str, old: &str) -> Vec<String> {
+    let (object, old) = (defaulted(group, plural, json), defaulted(group, plural, old));
+    let mut errors = Vec::new();
+    let rules = rules(group, plural).expect("rules");
+    rules.update(subresource, &Node::root(&object), &Node::root(&old), &mut errors);
+    errors.iter().map(ToString::to_string).collect()
+}
+
+/// The warnings for a creation.
+pub(super) fn warnings(group: &str, plural: &str, json: &str) -> Vec<String> {
+    let object = defaulted(group, plural, json);
+    rules(group, plural).expect("rules").warn("", &Node::root(&object), None)
+}
+
+#[test]
+fn rules_are_for_resources_that_exist_once() {
+    let all: Vec<_> = GROUPS.iter().copied().flatten().collect();
+    for (i, rules) in all.iter().enumerate() {
+        let name = (rules.group, rules.plural);
+        assert!(facts::resources().iter().any(|r| (r.group.as_str(), r.plural.as_str()) == name), "{name:?}");
+        assert!(!all[..i].iter().any(|before| (before.group, before.plural) == name), "{name:?} twice");
     }
 }
