@@ -1,5 +1,7 @@
 //! CustomResourceDefinition.
 
+use std::collections::HashSet;
+
 use keelson_apimachinery::Value;
 use keelson_apimachinery::content::names::{dns_1035_label, dns_subdomain};
 use keelson_apimachinery::content::url::Url;
@@ -390,15 +392,20 @@ fn stored_versions(stored: &Node<'_>, versions: &Node<'_>, errors: &mut Errors) 
         errors.push(stored.with(None).invalid("must have at least one stored version"));
         return;
     }
-    for version in versions.items().filter(|version| version.child("storage").is_true()) {
+    let known: HashSet<String> = stored.items().map(|known| known.text().to_owned()).collect();
+    let mut named = HashSet::new();
+    for version in versions.items() {
         let name = version.child("name").text().to_owned();
-        if !stored.items().any(|known| known.text() == name) {
+        // Of versions with one name, the first takes the stored one.
+        let is_stored = known.contains(&name) && !named.contains(&name);
+        if version.child("storage").is_true() && !is_stored {
             errors.push(stored.invalid(format!("must have the storage version {name}")));
         }
+        named.insert(name);
     }
     for known in stored.items() {
         let name = known.text();
-        if !versions.items().any(|version| version.child("name").text() == name) {
+        if !named.contains(name) {
             errors.push(known.invalid(format!(
                 "missing from spec.versions; {name} was previously a storage version, and must remain in \
                  spec.versions until a storage migration ensures no data remains persisted in {name} and removes \
