@@ -39,7 +39,7 @@ fn validating(object: &Node<'_>, errors: &mut Errors) {
              response and headers serves no purpose)",
         ));
     }
-    if actions.len() == 0 {
+    if actions.is_empty() {
         errors.push(actions.required("at least one validation action is required"));
     }
 }

@@ -44,7 +44,7 @@ fn wildcard_alone(list: &Node<'_>, others: &str, errors: &mut Errors) {
 }
 
 fn required_list(list: &Node<'_>, errors: &mut Errors) {
-    if list.len() == 0 {
+    if list.is_empty() {
         errors.push(list.required(""));
     }
 }

@@ -20,7 +20,7 @@ fn check(object: &Node<'_>, old: Option<&Node<'_>>, errors: &mut Errors) {
     policy::head(&spec, old_spec.as_ref(), mutating_operations, errors);
     policy::variables(&spec.child("variables"), errors);
     let mutations = spec.child("mutations");
-    if mutations.len() == 0 {
+    if mutations.is_empty() {
         errors.push(mutations.required("mutations must contain at least one item"));
     }
     for mutation in mutations.items() {

@@ -47,7 +47,7 @@ pub(super) fn head(
     if matched.is_set() {
         match_resources(&matched, errors);
         let rules = matched.child("resourceRules");
-        if rules.len() == 0 {
+        if rules.is_empty() {
             errors.push(rules.required(""));
         }
         constraints(&matched, errors);

@@ -87,7 +87,7 @@ fn policies_match_and_validate_something() {
     );
     POLICY.create(
         r#"{"spec":{"variables":[{"name":"1","expression":"true"}]}}"#,
-        &["spec.variables[0].name: Invalid value: \"1\": name is not a valid CEL identifier"],
+        &["spec.variables[0].name: Invalid value: \"1\": must be a valid CEL identifier"],
     );
 }
 

@@ -34,7 +34,7 @@ fn check(object: &Node<'_>, old: Option<&Node<'_>>, errors: &mut Errors) {
     policy::head(&spec, old_spec.as_ref(), |_, _| {}, errors);
     policy::variables(&spec.child("variables"), errors);
     let (validations, annotations) = (spec.child("validations"), spec.child("auditAnnotations"));
-    if validations.len() == 0 && annotations.len() == 0 {
+    if validations.is_empty() && annotations.is_empty() {
         let why = "validations or auditAnnotations must contain at least one item";
         errors.push(validations.required(why));
         errors.push(annotations.required(why));

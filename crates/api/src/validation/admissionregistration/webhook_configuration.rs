@@ -52,7 +52,7 @@ impl Lenient {
         let harmful = |hook: Node<'_>| !HARMLESS.contains(&hook.child("sideEffects").text());
         let unrecognized = |hook: Node<'_>| {
             let versions = hook.child("admissionReviewVersions");
-            versions.len() > 0 && !versions.items().any(|v| REVIEW_VERSIONS.contains(&v.text()))
+            !versions.is_empty() && !versions.items().any(|v| REVIEW_VERSIONS.contains(&v.text()))
         };
         let mut seen = BTreeSet::new();
         let repeats = |hook: &keelson_apimachinery::Value| !seen.insert(hook.str_at(&["name"]).to_owned());
@@ -114,7 +114,7 @@ fn check_hook(hook: &Node<'_>, lenient: Lenient, mutating: bool, errors: &mut Er
 
 fn review_versions(versions: &Node<'_>, lenient: Lenient, errors: &mut Errors) {
     let known = REVIEW_VERSIONS.join(", ");
-    if versions.len() == 0 {
+    if versions.is_empty() {
         errors.push(versions.required(format!("must specify one of {known}")));
         return;
     }

@@ -19,7 +19,7 @@ pub(super) struct Lenient {
 
 /// Whether review versions are empty or have one that the server speaks.
 pub(super) fn has_known_version(versions: &Node<'_>) -> bool {
-    versions.len() == 0 || versions.items().any(|version| REVIEW_VERSIONS.contains(&version.text()))
+    versions.is_empty() || versions.items().any(|version| REVIEW_VERSIONS.contains(&version.text()))
 }
 
 /// Whether a client configuration has a bundle of authorities without any.
@@ -46,7 +46,7 @@ pub(super) fn conversion(conversion: &Node<'_>, lenient: Lenient, errors: &mut E
         if config.is_set() {
             errors.push(config.forbidden(WHY));
         }
-        if versions.len() > 0 {
+        if !versions.is_empty() {
             errors.push(versions.forbidden(WHY));
         }
         return;
@@ -64,7 +64,7 @@ pub(super) fn conversion(conversion: &Node<'_>, lenient: Lenient, errors: &mut E
 }
 
 fn review_versions(versions: &Node<'_>, lenient: Lenient, errors: &mut Errors) {
-    if versions.len() == 0 {
+    if versions.is_empty() {
         errors.push(versions.required(""));
         return;
     }

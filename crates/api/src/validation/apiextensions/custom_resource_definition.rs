@@ -216,7 +216,7 @@ fn check_spec(spec: &Node<'_>, lenient: Lenient<'_>, errors: &mut Errors) {
                 .any(|name| schema.child(name).is_set())
             || ["x-kubernetes-list-map-keys", "x-kubernetes-validations"]
                 .iter()
-                .any(|name| schema.child(name).len() > 0)
+                .any(|name| !schema.child(name).is_empty())
     };
     if has(extended) {
         lenient.schema.structure = false;
@@ -239,7 +239,7 @@ fn check_spec(spec: &Node<'_>, lenient: Lenient<'_>, errors: &mut Errors) {
         column(&node, errors);
     }
     let fields = spec.child("selectableFields");
-    if fields.len() > 0 {
+    if !fields.is_empty() {
         if validation.is_set() {
             let any_number = lenient.any_number_of_fields("", &fields);
             selectable_fields(&fields, &validation.child("openAPIV3Schema"), any_number, errors);
@@ -305,7 +305,7 @@ fn check_versions(spec: &Node<'_>, lenient: Lenient<'_>, errors: &mut Errors) {
         let first = versions.index(0);
         let first = first.child(name);
         let same = |version: Node<'_>| version.child(name).is_set() && version.child(name).same(&first);
-        if versions.len() > 0 && versions.items().all(same) {
+        if !versions.is_empty() && versions.items().all(same) {
             errors.push(shown().invalid(format!(
                 "per-version {what} may not all be set to identical values (top-level {top} should be used instead)"
             )));
@@ -324,7 +324,7 @@ fn check_versions(spec: &Node<'_>, lenient: Lenient<'_>, errors: &mut Errors) {
         if !wrong.is_empty() {
             errors.push(version.invalid(wrong.join(",")));
         }
-        if versions.len() > 0 && first.child("name").text() != version.text() {
+        if !versions.is_empty() && first.child("name").text() != version.text() {
             errors.push(version.invalid("must match the first version in spec.versions"));
         }
     }
@@ -353,7 +353,7 @@ fn check_version(version: &Node<'_>, status: bool, lenient: Lenient<'_>, errors:
         column(&node, errors);
     }
     let fields = version.child("selectableFields");
-    if fields.len() == 0 {
+    if fields.is_empty() {
         return;
     }
     let schema = validation.child("openAPIV3Schema");
@@ -388,7 +388,7 @@ fn deprecation_warning(version: &Node<'_>, errors: &mut Errors) {
 }
 
 fn stored_versions(stored: &Node<'_>, versions: &Node<'_>, errors: &mut Errors) {
-    if stored.len() == 0 {
+    if stored.is_empty() {
         errors.push(stored.with(None).invalid("must have at least one stored version"));
         return;
     }

@@ -169,7 +169,7 @@ fn walk(schema: &Node<'_>, root: bool, context: Context<'_>, errors: &mut Errors
         errors.push(unique.forbidden(why));
     }
     let (properties, additional) = (schema.child("properties"), schema.child("additionalProperties"));
-    if additional.is_set() && properties.len() > 0 && !additional.is_true() {
+    if additional.is_set() && !properties.is_empty() && !additional.is_true() {
         errors.push(additional.forbidden("additionalProperties and properties are mutual exclusive"));
     }
     if additional.object().is_some() {
@@ -237,7 +237,7 @@ fn standard(schema: &Node<'_>, context: Context<'_>, errors: &mut Errors) {
         errors.push(kind.forbidden("type cannot be set to null, use nullable as an alternative"));
     }
     let items = schema.child("items");
-    if items.object().is_none() && items.len() > 0 {
+    if items.object().is_none() && !items.is_empty() {
         errors.push(items.forbidden("items must be a schema object and not an array"));
     }
     let embedded = schema.child("x-kubernetes-embedded-resource");
@@ -291,14 +291,14 @@ fn extensions(schema: &Node<'_>, lenient: Lenient, errors: &mut Errors) {
 /// The rules for lists whose items have keys.
 fn map_list(schema: &Node<'_>, list: &Node<'_>, errors: &mut Errors) {
     let (keys, items) = (schema.child("x-kubernetes-list-map-keys"), schema.child("items"));
-    if keys.len() > 0 && list.text() != "map" {
+    if !keys.is_empty() && list.text() != "map" {
         let why = "must be map if x-kubernetes-list-map-keys is non-empty";
         errors.push(if list.is_set() { list.invalid(why) } else { list.required(why) });
     }
     if list.text() != "map" {
         return;
     }
-    if keys.len() == 0 {
+    if keys.is_empty() {
         errors.push(keys.required("must not be empty if x-kubernetes-list-type is map"));
     }
     if !items.is_set() {

@@ -19,7 +19,7 @@ pub(super) fn is_unsupported(root: &Node<'_>) -> bool {
             .iter()
             .any(|name| !root.child(name).is_empty());
     let items = root.child("items");
-    here || items.len() > 0 && items.object().is_none()
+    here || !items.is_empty() && items.object().is_none()
         || (items.is_set() && is_unsupported(&items))
         || root.child("properties").entries().any(|(_, property)| is_unsupported(&property))
         || root.child("additionalProperties").object().is_some()
@@ -84,7 +84,7 @@ fn invariants(schema: &Node<'_>, level: Level, errors: &mut Errors) {
         errors.push(kind.invalid("must be object at the root"));
     }
     metadata(schema, level, embedded || level == Level::Root, errors);
-    if embedded && !preserved && properties.len() == 0 {
+    if embedded && !preserved && properties.is_empty() {
         errors.push(properties.required(
             "must not be empty if x-kubernetes-embedded-resource is true without \
              x-kubernetes-preserve-unknown-fields",
@@ -151,7 +151,7 @@ impl Skip {
             any.len() == 2 && says(0, "integer") && says(1, "string")
         };
         let all = schema.child("allOf");
-        Skip { any_of: pattern(schema), first_of_all: all.len() > 0 && pattern(&all.index(0)) }
+        Skip { any_of: pattern(schema), first_of_all: !all.is_empty() && pattern(&all.index(0)) }
     }
 }
 

@@ -119,7 +119,7 @@ fn check_template(
     let claims = spec.child("volumeClaimTemplates");
     let named = |name: &str| !pod.child(name).text().is_empty();
     let changed =
-        (claims.len() > 0 || named("subdomain") || named("hostname")).then(|| as_used(template, &claims));
+        (!claims.is_empty() || named("subdomain") || named("hostname")).then(|| as_used(template, &claims));
     let template = changed.as_ref().map_or(*template, |value| template.with(Some(value)));
     if !leniency.template {
         template::check(&template, old, errors);
@@ -134,7 +134,7 @@ fn as_used(template: &Node<'_>, claims: &Node<'_>) -> Value {
     };
     pod.remove("subdomain");
     pod.remove("hostname");
-    if claims.len() == 0 {
+    if claims.is_empty() {
         return template;
     }
     let name_of = |claim: &Node<'_>| claim.child("metadata").child("name").text().to_owned();

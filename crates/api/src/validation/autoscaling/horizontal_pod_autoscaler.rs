@@ -118,7 +118,7 @@ fn scaling_rules(rules: &Node<'_>, errors: &mut Errors) {
         names::one_of(&select, &["Disabled", "Max", "Min"], errors);
     }
     let policies = rules.child("policies");
-    if policies.len() == 0 {
+    if policies.is_empty() {
         errors.push(policies.required("must specify at least one Policy"));
     }
     for policy in policies.items() {

@@ -82,7 +82,7 @@ fn check_rule(rule: &Node<'_>, spec: &Node<'_>, errors: &mut Errors) {
         names::qualified(&condition.child("type"), errors);
         required_one_of(&condition.child("status"), STATUSES, errors);
     }
-    match (codes.is_set(), conditions.len() > 0) {
+    match (codes.is_set(), !conditions.is_empty()) {
         (true, true) => {
             errors.push(wrong(rule, "specifying both OnExitCodes and OnPodConditions is not supported"));
         }

@@ -22,7 +22,7 @@ pub(super) const SHAPE: Shape = Shape::Struct(&[(
 /// Checks the policy of a job with the spec `spec`.
 pub(super) fn check(policy: &Node<'_>, spec: &Node<'_>, errors: &mut Errors) {
     let rules = policy.child("rules");
-    if rules.len() == 0 {
+    if rules.is_empty() {
         errors
             .push(rules.required("at least one rules must be specified when the successPolicy is specified"));
     }

@@ -81,7 +81,7 @@ fn check(object: &Node<'_>, old: Option<&Node<'_>>, errors: &mut Errors) {
 }
 
 fn check_usages(usages: &Node<'_>, old: Option<&Node<'_>>, errors: &mut Errors) {
-    if usages.len() == 0 {
+    if usages.is_empty() {
         errors.push(usages.required(""));
     }
     let before = old.map(|old| old.child("usages"));

@@ -16,7 +16,7 @@ pub(super) fn wrong_request(base64: &str) -> Option<String> {
         return Some("PEM block type must be CERTIFICATE REQUEST".to_owned());
     };
     let request = match X509CertificationRequest::from_der(&block.content) {
-        Ok((rest, request)) if rest.is_empty() => request,
+        Ok(([], request)) => request,
         Ok(_) => return Some("asn1: syntax error: trailing data".to_owned()),
         Err(_) => return Some("x509: malformed certificate request".to_owned()),
     };

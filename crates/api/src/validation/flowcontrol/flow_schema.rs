@@ -115,14 +115,14 @@ fn check_spec(name: &str, spec: &Node<'_>, errors: &mut Errors) {
 
 fn check_rule(rule: &Node<'_>, errors: &mut Errors) {
     let subjects = rule.child("subjects");
-    if subjects.len() == 0 {
+    if subjects.is_empty() {
         errors.push(subjects.required("subjects must contain at least one value"));
     }
     for subject in subjects.items() {
         check_subject(&subject, errors);
     }
     let (resources, others) = (rule.child("resourceRules"), rule.child("nonResourceRules"));
-    if resources.len() == 0 && others.len() == 0 {
+    if resources.is_empty() && others.is_empty() {
         let why = "at least one of resourceRules and nonResourceRules has to be non-empty";
         errors.push(rule.required(why));
     }
@@ -184,7 +184,7 @@ fn wildcard_alone(list: &Node<'_>, others: &str, errors: &mut Errors) {
 }
 
 fn check_verbs(verbs: &Node<'_>, errors: &mut Errors) {
-    if verbs.len() == 0 {
+    if verbs.is_empty() {
         errors.push(verbs.required("verbs must contain at least one value"));
     } else if has_wildcard(verbs) {
         wildcard_alone(verbs, "verbs", errors);
@@ -196,17 +196,17 @@ fn check_verbs(verbs: &Node<'_>, errors: &mut Errors) {
 fn resource_rule(rule: &Node<'_>, errors: &mut Errors) {
     check_verbs(&rule.child("verbs"), errors);
     let groups = rule.child("apiGroups");
-    if groups.len() == 0 {
+    if groups.is_empty() {
         errors.push(groups.required("resource rules must supply at least one api group"));
     }
     wildcard_alone(&groups, "api groups", errors);
     let resources = rule.child("resources");
-    if resources.len() == 0 {
+    if resources.is_empty() {
         errors.push(resources.required("resource rules must supply at least one resource"));
     }
     wildcard_alone(&resources, "resources", errors);
     let namespaces = rule.child("namespaces");
-    if namespaces.len() == 0 && !rule.child("clusterScope").is_true() {
+    if namespaces.is_empty() && !rule.child("clusterScope").is_true() {
         let why = "resource rules that are not cluster scoped must supply at least one namespace";
         errors.push(namespaces.required(why));
     } else if has_wildcard(&namespaces) {
@@ -225,7 +225,7 @@ fn resource_rule(rule: &Node<'_>, errors: &mut Errors) {
 fn non_resource_rule(rule: &Node<'_>, errors: &mut Errors) {
     check_verbs(&rule.child("verbs"), errors);
     let urls = rule.child("nonResourceURLs");
-    if urls.len() == 0 {
+    if urls.is_empty() {
         errors.push(urls.required("nonResourceURLs must contain at least one value"));
     } else if has_wildcard(&urls) {
         wildcard_alone(&urls, "non-resource URLs", errors);

@@ -65,7 +65,7 @@ fn update(object: &Node<'_>, old: &Node<'_>, errors: &mut Errors) {
 
 fn check_spec(spec: &Node<'_>, lenient: Lenient, errors: &mut Errors) {
     let (backend, rules) = (spec.child("defaultBackend"), spec.child("rules"));
-    if rules.len() == 0 && !backend.is_set() {
+    if rules.is_empty() && !backend.is_set() {
         let why = "either `defaultBackend` or `rules` must be specified";
         errors.push(spec.with(None).invalid(why));
     }
@@ -109,7 +109,7 @@ fn check_http(http: &Node<'_>, service_name: ServiceName, errors: &mut Errors) {
         return;
     }
     let paths = http.child("paths");
-    if paths.len() == 0 {
+    if paths.is_empty() {
         errors.push(paths.required(""));
     }
     for path in paths.items() {

@@ -35,7 +35,7 @@ fn cluster_role(object: &Node<'_>, leniency: Leniency, errors: &mut Errors) {
         return;
     }
     let selectors = rule.child("clusterRoleSelectors");
-    if selectors.len() == 0 {
+    if selectors.is_empty() {
         let why = "at least one clusterRoleSelector required if aggregationRule is non-nil";
         errors.push(selectors.required(why));
     }
@@ -49,12 +49,12 @@ fn cluster_role(object: &Node<'_>, leniency: Leniency, errors: &mut Errors) {
 
 fn check_rule(rule: &Node<'_>, namespaced: bool, errors: &mut Errors) {
     let verbs = rule.child("verbs");
-    if verbs.len() == 0 {
+    if verbs.is_empty() {
         errors.push(verbs.required("verbs must contain at least one value"));
     }
     let (groups, resources) = (rule.child("apiGroups"), rule.child("resources"));
     let urls = rule.child("nonResourceURLs");
-    if urls.len() > 0 {
+    if !urls.is_empty() {
         if namespaced {
             errors.push(urls.invalid("namespaced rules cannot apply to non-resource URLs"));
         }
@@ -64,10 +64,10 @@ fn check_rule(rule: &Node<'_>, namespaced: bool, errors: &mut Errors) {
         }
         return;
     }
-    if groups.len() == 0 {
+    if groups.is_empty() {
         errors.push(groups.required("resource rules must supply at least one api group"));
     }
-    if resources.len() == 0 {
+    if resources.is_empty() {
         errors.push(resources.required("resource rules must supply at least one resource"));
     }
 }

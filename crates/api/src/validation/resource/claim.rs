@@ -105,7 +105,7 @@ fn check_request(request: &Node<'_>, errors: &mut Errors) {
     names::label(&request.child("name"), errors);
     let (exactly, alternatives) = (request.child("exactly"), request.child("firstAvailable"));
     const ONE: &str = "exactly one of `exactly` or `firstAvailable` is required";
-    match (exactly.is_set(), alternatives.len() > 0) {
+    match (exactly.is_set(), !alternatives.is_empty()) {
         (false, false) => errors.push(request.required(ONE)),
         (true, true) => {
             errors.push(request.with(None).invalid(format!("{ONE}, but multiple fields are set")));
@@ -163,7 +163,7 @@ fn update_status(object: &Node<'_>, old: &Node<'_>, errors: &mut Errors) {
             errors.push(device.duplicate());
         }
     }
-    if reserved.len() > 0 {
+    if !reserved.is_empty() {
         let metadata = object.child("metadata");
         let old_reserved = before.child("reservedFor");
         let added = |consumer: Node<'_>| !old_reserved.items().any(|old| old.same(&consumer));

@@ -112,10 +112,10 @@ pub(super) fn binding_conditions(of: &Node<'_>, errors: &mut Errors) {
             }
         }
     }
-    if good.len() == 0 && bad.len() > 0 {
+    if good.is_empty() && !bad.is_empty() {
         errors.push(good.invalid("bindingConditions are required to use bindingFailureConditions"));
     }
-    if bad.len() == 0 && good.len() > 0 {
+    if bad.is_empty() && !good.is_empty() {
         errors.push(bad.invalid("bindingFailureConditions are required to use bindingConditions"));
     }
 }

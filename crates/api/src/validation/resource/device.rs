@@ -66,7 +66,7 @@ pub(super) fn counters(of: &Node<'_>, name: &str, errors: &mut Errors) {
         names::label(&name, errors);
     }
     let counters = of.child("counters");
-    if counters.len() == 0 {
+    if counters.is_empty() {
         errors.push(counters.required(""));
     } else {
         map(&counters, MAX_COUNTERS, errors, label_key, |_, _| {});

@@ -20,7 +20,7 @@ pub(super) fn capacity(capacity: &Node<'_>, shared: bool, errors: &mut Errors) {
     let (values, range, default) =
         (policy.child("validValues"), policy.child("validRange"), policy.child("default"));
     let most = quantity(&capacity.child("value"));
-    match (values.len() > 0, range.is_set()) {
+    match (!values.is_empty(), range.is_set()) {
         (true, true) => errors.push(policy.forbidden(
             "exactly one policy can be specified, cannot specify \"validValues\" and \"validRange\" at the same time",
         )),

@@ -50,8 +50,8 @@ fn check_spec(spec: &Node<'_>, old: Option<&Node<'_>>, errors: &mut Errors) {
     }
     let lists = |attribute: Node<'_>| LISTS.iter().any(|name| attribute.child(name).is_set());
     let advanced = |device: Node<'_>| {
-        device.child("taints").len() > 0
-            || device.child("consumesCounters").len() > 0
+        !device.child("taints").is_empty()
+            || !device.child("consumesCounters").is_empty()
             || device.child("attributes").entries().any(|(_, attribute)| lists(attribute))
     };
     let max = if devices.items().any(advanced) { MAX_ADVANCED } else { MAX_DEVICES };

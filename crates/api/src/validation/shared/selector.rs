@@ -37,10 +37,10 @@ pub(crate) fn label_selector(selector: &Node<'_>, leniency: Leniency, errors: &m
 fn requirement(expression: &Node<'_>, leniency: Leniency, errors: &mut Errors) {
     let (operator, values) = (expression.child("operator"), expression.child("values"));
     match operator.text() {
-        "In" | "NotIn" if values.len() == 0 => {
+        "In" | "NotIn" if values.is_empty() => {
             errors.push(values.required("must be specified when `operator` is 'In' or 'NotIn'"));
         }
-        "Exists" | "DoesNotExist" if values.len() > 0 => {
+        "Exists" | "DoesNotExist" if !values.is_empty() => {
             errors
                 .push(values.forbidden("may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
         }
