@@ -26,7 +26,7 @@ fn config_maps() {
     let large = format!(r#"{{"data":{{"k":"{}"}}}}"#, "x".repeat(1 << 20));
     kind.create(&large, &[]);
     let larger = format!(r#"{{"data":{{"k":"{}"}},"binaryData":{{"b":"AA=="}}}}"#, "x".repeat(1 << 20));
-    kind.create(&larger, &[": Too long: may not be more than 1048576 bytes"]);
+    kind.create(&larger, &["[]: Too long: may not be more than 1048576 bytes"]);
     let immutable = "field is immutable when `immutable` is set";
     kind.update("", r#"{"immutable":true}"#, r#"{"immutable":true}"#, &[]);
     kind.update(
