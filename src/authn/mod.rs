@@ -171,8 +171,8 @@ impl Authenticator {
                     return known(Ok(user), None);
                 }
                 if let Some(verifier) = &self.service_accounts {
-                    if let Some(believed) = verifier.recall(token) {
-                        return known(Ok(believed.user), believed.warning);
+                    if let Some((user, warning)) = verifier.recall(token) {
+                        return known(Ok(user), warning);
                     }
                     if verifier.is_concerned(token) {
                         return Authentication::Asked(self.ask(verifier.clone(), token, refused));

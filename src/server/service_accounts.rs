@@ -91,6 +91,27 @@ pub(super) struct Stored {
     pub(super) registry: Arc<Registry>,
 }
 
+impl Stored {
+    /// The object that the watch cache has, if it is the wanted one, else what storage has.
+    async fn at_hand(
+        &self,
+        resource: Resource,
+        namespace: &str,
+        name: &str,
+        uid: &str,
+    ) -> Result<Option<Arc<Object>>, Status> {
+        if let Some(store) = self.registry.store(resource.group, resource.plural).filter(|_| !uid.is_empty())
+            && let Ok(stored) = store.get_at(Some(namespace), name, "0").await
+        {
+            let object = stored.decode(store.resource().type_id)?;
+            if object.uid() == uid {
+                return Ok(Some(Arc::new(object)));
+            }
+        }
+        self.snapshots.get_now(resource, namespace, name).await
+    }
+}
+
 #[async_trait]
 impl Subjects for Stored {
     async fn find(
@@ -103,9 +124,9 @@ impl Subjects for Stored {
         let resource = match kind {
             Kind::ServiceAccount => objects::SERVICE_ACCOUNTS,
             Kind::Node => objects::NODES,
-            // These are many: they are not kept in memory for this.
-            Kind::Pod => return self.snapshots.get_now(objects::PODS, namespace, name).await,
-            Kind::Secret => return self.snapshots.get_now(SECRETS, namespace, name).await,
+            // These are many: the watch cache has them, encoded.
+            Kind::Pod => return self.at_hand(objects::PODS, namespace, name, uid).await,
+            Kind::Secret => return self.at_hand(SECRETS, namespace, name, uid).await,
         };
         let known = self.snapshots.get(resource, namespace, name).await?;
         match known.filter(|object| uid.is_empty() || object.uid() == uid) {

@@ -3,6 +3,7 @@
 mod client;
 mod ends;
 mod serves;
+mod tokens;
 mod web_socket;
 
 use std::path::Path;

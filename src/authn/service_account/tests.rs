@@ -424,3 +424,34 @@ fn others_find_the_keys() {
         discovery::documents(issuer, url, &keys).expect_err(issuer);
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_sent_or_lies_in_a_file_is_read(
+        token in "[A-Za-z0-9_.=-]{0,120}",
+        payload in r#"\{("(aud|exp|nbf|iss|kubernetes.io)":(null|-?[0-9]{1,25}(e9)?|"x"|\["x",1?\]|\{\}),?){0,4}\}"#,
+        bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..120),
+        at in 0..400_usize,
+    ) {
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let made = format!("{}.{}.{}", encode(br#"{"alg":"RS256"}"#), encode(payload.as_bytes()), encode(&bytes));
+        for token in [&token, &made] {
+            let claimed = claims::claimed_issuer(token);
+            if let Some(parts) = claims::parse(token) {
+                proptest::prop_assert_eq!(Some(parts.claims.issuer), claimed);
+            }
+        }
+        // Made-up files, and a key of which something is broken.
+        let file = |content: &[u8]| {
+            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(content))
+        };
+        let pem = x509_parser::pem::Pem::iter_from_buffer(RSA).next().expect("a block").expect("a key");
+        let mut broken = pem.contents;
+        let length = broken.len();
+        broken[at % length] ^= bytes.first().copied().unwrap_or(1) | 1;
+        for content in [&bytes, &broken] {
+            let _ = PublicKeys::default().add(file(content).as_bytes());
+            let _ = SigningKey::from_pem(file(content).as_bytes());
+        }
+    }
+}

@@ -81,15 +81,13 @@ impl Verifier {
             .is_some_and(|issuer| issuer == LEGACY_ISSUER || self.issuers.contains(&issuer))
     }
 
-    /// A token that was believed a moment ago, and may be used with the server itself.
-    pub(in crate::authn) fn recall(&self, token: &str) -> Option<Believed> {
+    /// The user of a token that was believed a moment ago and may be used with the server itself, with what that
+    /// user is to be warned of.
+    pub(in crate::authn) fn recall(&self, token: &str) -> Option<(Arc<UserInfo>, Option<&'static str>)> {
         let (known, at) = self.known.get(&cache::key(token))?;
-        if clock::monotonic().duration_since(at) >= ACCEPTED_FOR {
-            return None;
-        }
-        self.check_time(&known).ok()?;
-        let audiences = self.audiences(&known, &self.api_audiences).ok()?;
-        Some(Believed { user: known.user.clone(), audiences, warning: known.warning })
+        let fresh = clock::monotonic().duration_since(at) < ACCEPTED_FOR;
+        let ours = self.of_token(&known).iter().any(|audience| self.api_audiences.contains(audience));
+        (fresh && ours && self.check_time(&known).is_ok()).then(|| (known.user.clone(), known.warning))
     }
 
     /// Judges a token of one of the issuers: whether it speaks for somebody to one of `audiences`.
@@ -157,12 +155,17 @@ impl Verifier {
         Ok(Known { claims, legacy, user: with_authenticated_group(user), warning: None })
     }
 
-    /// Those of the wanted audiences that the token is for.
-    fn audiences(&self, known: &Known, wanted: &[String]) -> Result<Vec<String>, String> {
-        let of_token = match known.claims.audiences.as_slice() {
+    /// Whom the token is for: the server itself, where it does not say so.
+    fn of_token<'a>(&'a self, known: &'a Known) -> &'a [String] {
+        match known.claims.audiences.as_slice() {
             [] => &self.api_audiences,
             some => some,
-        };
+        }
+    }
+
+    /// Those of the wanted audiences that the token is for.
+    fn audiences(&self, known: &Known, wanted: &[String]) -> Result<Vec<String>, String> {
+        let of_token = self.of_token(known);
         let common: Vec<String> = of_token.iter().filter(|a| wanted.contains(a)).cloned().collect();
         if common.is_empty() {
             let list = |texts: &[String]| texts.iter().map(|t| quote(t)).collect::<Vec<_>>().join(" ");

@@ -43,6 +43,10 @@ async fn files_that_are_missing_are_named_with_their_flag() {
         .await;
     check(&|c| c.authentication.token_file = Some("/none.csv".into()), "--token-auth-file: /none.csv: ")
         .await;
+    let keys = |c: &mut Config| c.authentication.service_accounts.key_files = vec!["/none.pub".into()];
+    check(&keys, "--service-account-key-file: /none.pub: ").await;
+    let key = |c: &mut Config| c.authentication.service_accounts.signing_key_file = Some("/none.key".into());
+    check(&key, "--service-account-signing-key-file: /none.key: ").await;
     let files = config::CertificateFiles { certificate: "/none.crt".into(), key: "/none.key".into() };
     let start = "--tls-cert-file, --tls-private-key-file: /none.crt: ";
     check(&|c| c.serving.certificate = Some(files.clone()), start).await;
