@@ -30,7 +30,7 @@ fn floors_are_in_order_and_possible() {
     let floors = floors();
     assert_eq!(floors.len(), FLOORS.lines().count() - 1, "each file once, below one heading");
     for (file, floor) in &floors {
-        assert!(file.starts_with("disc-") || file.starts_with("mach-"), "{file}");
+        assert!(AREAS.iter().any(|area| file.starts_with(area)), "{file}");
         assert!(
             0 < floor.passed && floor.passed <= floor.steps,
             "{file}: {} of {}",
@@ -55,6 +55,9 @@ fn floors() -> BTreeMap<&'static str, Floor> {
     };
     FLOORS.lines().skip(1).map(row).collect()
 }
+
+/// The areas whose recordings are replayed, by the beginnings of their names: others are to come.
+const AREAS: [&str; 4] = ["disc-", "kctl-", "kind-", "mach-"];
 
 /// The program that replays, and what it is to replay.
 struct Recordings {
@@ -85,7 +88,7 @@ impl Recordings {
         }
         let entries = std::fs::read_dir(root.join("recordings")).expect("a folder of recordings");
         let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-        files.retain(|file| name(file).starts_with("disc-") || name(file).starts_with("mach-"));
+        files.retain(|file| AREAS.iter().any(|area| name(file).starts_with(area)));
         files.sort();
         Some(Recordings { replay, files, kubectl: std::env::var("KEELSON_KUBECTL").ok() })
     }
@@ -95,7 +98,15 @@ impl Recordings {
         let tokens = directory.path().join("tokens.csv");
         std::fs::write(&tokens, TOKENS).expect("a file of tokens");
         let tokens = format!("--token-auth-file={}", tokens.display());
-        let server = Server::start_with(store, &[&tokens, "--service-cluster-ip-range=10.0.0.0/24"]);
+        let server = Server::start_with(
+            store,
+            &[
+                &tokens,
+                "--service-cluster-ip-range=10.0.0.0/24",
+                "--authorization-mode=RBAC",
+                "--allow-privileged=true",
+            ],
+        );
 
         let floors = floors();
         let mut fallen = Vec::new();
