@@ -232,9 +232,7 @@ impl Authenticator {
         match self.service_accounts.as_ref().filter(|verifier| verifier.is_concerned(token)) {
             None => Err(Refused::Token),
             Some(verifier) => match verifier.judge(token, wanted).await {
-                Ok(believed) => {
-                    Ok(Some(Reviewed { user: believed.user, audiences: believed.audiences }))
-                }
+                Ok(believed) => Ok(Some(Reviewed { user: believed.user, audiences: believed.audiences })),
                 Err(why) => Err(Refused::ServiceAccount(why)),
             },
         }

@@ -134,8 +134,7 @@ fn the_first_credential_that_is_believed_counts() {
 fn extra_spaces_are_warned_of() {
     let (_, pem) = authority("ours");
     let authenticator = authenticator(&pem, true);
-    let ask =
-        |header| judged(&authenticator, Credentials { certificate: None, authorization: Some(header) });
+    let ask = |header| judged(&authenticator, Credentials { certificate: None, authorization: Some(header) });
     assert_eq!(ask("Bearer  secret").warning, Some(bearer::EXTRA_SPACE_WARNING));
     assert!(ask("Bearer  secret").user.is_ok_and(|user| is_anonymous(&user)));
     assert_eq!(ask("Bearer secret").warning, None);

@@ -15,6 +15,7 @@ mod admission;
 pub mod body;
 mod call;
 mod collection;
+mod component_statuses;
 mod create;
 mod decode;
 mod delete;
@@ -55,6 +56,8 @@ use http::{HeaderValue, Method, StatusCode};
 use keelson_apimachinery::Status;
 use keelson_base::task::TaskGroup;
 
+pub use self::component_statuses::{ComponentHealth, Components};
+
 use self::admission::Admission;
 use self::call::Call;
 use self::documents::Documents;
@@ -88,6 +91,8 @@ pub struct EndpointsConfig {
     pub authenticator: Arc<Authenticator>,
     /// Issues the tokens of service accounts.
     pub token_issuer: Arc<Issuer>,
+    /// The components beside the server.
+    pub components: Arc<dyn Components>,
     /// Paths that the server answers itself, for the index at `/`.
     pub server_paths: Vec<String>,
 }
@@ -231,6 +236,8 @@ impl Endpoints {
             (Action::PatchScale, Some(patch_type)) => scale::patch(self, call, patch_type, body).await,
             (Action::Bind, _) => pods::bind(self, call, body).await,
             (Action::Evict, _) => eviction::serve(self, call, body).await,
+            (Action::GetComponent, _) => component_statuses::get(self, call).await,
+            (Action::ListComponents, _) => component_statuses::list(self, call).await,
             (Action::Log, _) => streams::log(call).await,
             (Action::Stream, _) => streams::stream(call).await,
             (Action::IssueToken, _) => token_request::serve(self, call, body).await,

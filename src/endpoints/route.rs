@@ -31,6 +31,9 @@ pub(super) enum Action {
     Bind,
     /// A pod is deleted where its disruption budget allows it.
     Evict,
+    /// The states of components are read: one, or all.
+    GetComponent,
+    ListComponents,
     /// A pod's log is read.
     Log,
     /// Streams to a pod: `exec`, `attach`, `portforward`.
@@ -110,6 +113,7 @@ fn collection_action(served: &Served, method: &Method, info: &RequestInfo) -> Re
         _ => {}
     }
     match *method {
+        Method::GET if lists && served.resource.plural == "componentstatuses" => Ok(Action::ListComponents),
         Method::GET if lists => Ok(Action::List),
         Method::POST if creates => Ok(create_action(served)),
         Method::DELETE if deletes => Ok(Action::DeleteCollection),
@@ -141,6 +145,9 @@ fn object_action(served: &Served, method: &Method, info: &RequestInfo) -> Result
         return Err(Status::unknown_resource());
     }
     match *method {
+        Method::GET if has("get") && served.resource.plural == "componentstatuses" => {
+            Ok(Action::GetComponent)
+        }
         Method::GET if has("get") => Ok(Action::Get),
         Method::PUT if has("update") => Ok(Action::Update),
         Method::PATCH if has("patch") => Ok(Action::Patch),

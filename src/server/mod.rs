@@ -6,6 +6,7 @@
 
 mod addresses;
 pub mod certificates;
+mod components;
 pub mod config;
 mod connection;
 pub mod health;
@@ -39,6 +40,7 @@ use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 pub use self::certificates::CertificateError;
+use self::components::Neighbours;
 use self::config::Config;
 use self::connection::Settings;
 use self::health::{Check, Health, NotEnding, Ping, StorageAnswers};
@@ -339,6 +341,9 @@ async fn build(
     };
     let admission = Arc::new(admission::build(&config.admission, &admitted)?);
     CacheMetrics::register(&registry, metrics.registry())?;
+    let provider = Arc::new(tls::provider(&config.serving));
+    let neighbours = Neighbours::new(storage.storage.clone(), provider, lifecycle.tasks.clone());
+    let neighbours = neighbours.map_err(TlsError::Settings)?;
     let endpoints = Arc::new(Endpoints::new(
         registry.clone(),
         EndpointsConfig {
@@ -349,6 +354,7 @@ async fn build(
             metrics: metrics.clone(),
             authenticator: authenticator.clone(),
             token_issuer: Arc::new(identity.keys.issuer),
+            components: Arc::new(neighbours),
             server_paths: routes::paths(&health, &openid),
         },
     ));
@@ -375,8 +381,7 @@ fn authenticator(
     registry: &Arc<Registry>,
 ) -> Authenticator {
     let authentication = &config.authentication;
-    let subjects =
-        service_accounts::Stored { snapshots: snapshots.clone(), registry: registry.clone() };
+    let subjects = service_accounts::Stored { snapshots: snapshots.clone(), registry: registry.clone() };
     let verifier = Verifier::new(
         authentication.service_accounts.issuers.clone(),
         identity.keys.public.clone(),

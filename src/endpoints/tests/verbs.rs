@@ -13,7 +13,7 @@ use keelson_base::task::TaskGroup;
 use keelson_storage::Storage;
 use keelson_storage::embedded::{Embedded, Options};
 
-use super::super::{Endpoints, EndpointsConfig};
+use super::super::{ComponentHealth, Components, Endpoints, EndpointsConfig};
 use crate::admission::Chain;
 use crate::authn::service_account::{Issuer, SigningKey};
 use crate::authn::{Authenticator, ClientAuthorities};
@@ -28,6 +28,21 @@ pub(super) struct Cluster {
     embedded: Arc<Embedded>,
     writes: TaskGroup,
     _directory: tempfile::TempDir,
+}
+
+/// One component, which is well.
+struct Neighbours;
+
+#[async_trait::async_trait]
+impl Components for Neighbours {
+    fn names(&self) -> Vec<String> {
+        vec!["etcd-0".into()]
+    }
+
+    async fn check(&self, name: &str) -> Option<ComponentHealth> {
+        let well = || ComponentHealth { healthy: Some(true), message: "ok".into(), ..Default::default() };
+        (name == "etcd-0").then(well)
+    }
 }
 
 /// What came back.
@@ -57,6 +72,7 @@ impl Cluster {
                 None,
                 false,
             )),
+            components: Arc::new(Neighbours),
             token_issuer: Arc::new(Issuer::new(
                 "https://issuer".to_owned(),
                 SigningKey::from_pem(rcgen::KeyPair::generate().unwrap().serialize_pem().as_bytes()).unwrap(),
@@ -421,5 +437,25 @@ async fn bodies_of_other_versions_are_refused_by_what_is_known_of_them() {
     let unknown = "Deployment in version \"v9\" cannot be handled as a Deployment: no kind \"Deployment\" is \
                    registered for version \"apps/v9\" in scheme \"pkg/api/legacyscheme/scheme.go:30\"";
     check("apps/v9", "Deployment", unknown).await;
+    cluster.close().await;
+}
+
+#[tokio::test]
+async fn the_states_of_components_are_asked_for() {
+    let cluster = Cluster::new().await;
+    let path = "GET /api/v1/componentstatuses";
+    let list = cluster.ok(path, "").await.body;
+    let items = list.get("items").and_then(Value::as_array).unwrap();
+    assert_eq!((list.str_at(&["kind"]), items.len()), ("ComponentStatusList", 1));
+    let check = async |selector: &str, count: usize| {
+        let list = cluster.ok(&format!("{path}?fieldSelector={selector}"), "").await.body;
+        assert_eq!(list.get("items").and_then(Value::as_array).unwrap().len(), count, "{selector}");
+    };
+    check("metadata.name%3Detcd-0", 1).await;
+    check("metadata.name%3Dother", 0).await;
+    let one = cluster.ok(&format!("{path}/etcd-0"), "").await.body;
+    let condition = &one.get("conditions").and_then(Value::as_array).unwrap()[0];
+    assert_eq!((condition.str_at(&["type"]), condition.str_at(&["status"])), ("Healthy", "True"));
+    cluster.refused(&format!("{path}/none"), "", 404, "componentstatus \"none\" not found").await;
     cluster.close().await;
 }

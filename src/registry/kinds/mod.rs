@@ -9,6 +9,7 @@ pub mod coordination;
 pub mod core;
 pub mod discovery;
 pub mod resource;
+pub mod scheduling;
 pub mod storage;
 
 use std::sync::Arc;
@@ -21,11 +22,7 @@ pub(super) fn all(registry: &Registry) -> Vec<(&'static str, &'static str, Arc<d
         ("", "limitranges", Arc::new(core::limit_range::LimitRanges)),
         ("", "namespaces", Arc::new(core::namespace::Namespaces)),
         ("", "nodes", Arc::new(core::node::Nodes)),
-        (
-            "",
-            "persistentvolumeclaims",
-            Arc::new(core::persistent_volume_claim::PersistentVolumeClaims),
-        ),
+        ("", "persistentvolumeclaims", Arc::new(core::persistent_volume_claim::PersistentVolumeClaims)),
         ("", "persistentvolumes", Arc::new(core::persistent_volume::PersistentVolumes)),
         ("", "pods", Arc::new(core::pod::Pods)),
         ("", "podtemplates", Arc::new(core::pod_template::Templates(&["template"]))),
@@ -48,6 +45,7 @@ pub(super) fn all(registry: &Registry) -> Vec<(&'static str, &'static str, Arc<d
             "certificatesigningrequests",
             Arc::new(certificates::CertificateSigningRequests),
         ),
+        ("scheduling.k8s.io", "priorityclasses", Arc::new(scheduling::priority_class::PriorityClasses)),
         ("storage.k8s.io", "csidrivers", Arc::new(storage::csi_driver::CsiDrivers)),
         ("resource.k8s.io", "resourceslices", Arc::new(resource::resource_slice::ResourceSlices)),
     ];

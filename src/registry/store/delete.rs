@@ -68,6 +68,7 @@ impl Store {
         options: &DeleteOptions,
         admit: &dyn Admit,
     ) -> Result<Deleted, Status> {
+        self.strategy.hooks.check_deletion(name)?;
         let key = self.keys.object(context.namespace, name)?;
         let about = self.about("delete", name);
         let (current, fresh) = self.start(&key).await.map_err(|error| about.status(error))?;

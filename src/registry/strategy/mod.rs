@@ -89,6 +89,14 @@ pub trait Hooks: Send + Sync {
         None
     }
 
+    /// Refuses the deletion of an object by its name alone.
+    ///
+    /// # Errors
+    /// What the client is answered.
+    fn check_deletion(&self, _name: &str) -> Result<(), Status> {
+        Ok(())
+    }
+
     /// Whether an object that is being deleted and has no finalizers left may go.
     fn may_vanish(&self, _: &Object) -> bool {
         true

@@ -245,3 +245,22 @@ async fn admission_and_dry_runs_keep_objects() {
     assert_eq!(cluster.get("configmaps", "ns", "a").await.unwrap().finalizers().count(), 0);
     cluster.close().await;
 }
+
+#[tokio::test]
+async fn the_systems_priority_classes_stay() {
+    let cluster = Cluster::new().await;
+    let resource = "scheduling.k8s.io/priorityclasses";
+    let class = r#"{"metadata":{"name":"mine"},"value":1}"#;
+    cluster.create(resource, "", class).await.unwrap();
+    cluster.delete(resource, "", "mine", &DeleteOptions::default()).await.unwrap();
+    let status =
+        cluster.delete(resource, "", "system-node-critical", &DeleteOptions::default()).await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.message()),
+        (
+            403,
+            "priorityclasses.scheduling.k8s.io \"system-node-critical\" is forbidden: this is a system priority class and cannot be deleted"
+        )
+    );
+    cluster.close().await;
+}

@@ -1,0 +1,3 @@
+//! scheduling.k8s.io.
+
+pub mod priority_class;
