@@ -79,11 +79,7 @@ impl Snapshot {
     }
 
     /// The objects whose keys start with `prefix`, from the key `start` on, in key order.
-    pub fn range<'a>(
-        &'a self,
-        prefix: &'a str,
-        start: &str,
-    ) -> impl Iterator<Item = &'a KeyValue> + use<'a> {
+    pub fn range<'a>(&'a self, prefix: &'a str, start: &str) -> impl Iterator<Item = &'a KeyValue> + use<'a> {
         let from = if start > prefix { start } else { prefix };
         self.keys
             .range::<_, str>((Bound::Included(from), Bound::Unbounded))
