@@ -4,6 +4,7 @@ mod cached;
 mod create;
 mod defaults;
 mod delete;
+mod every_kind;
 mod kinds;
 mod list;
 mod stored_bytes;
