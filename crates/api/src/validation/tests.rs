@@ -1,7 +1,5 @@
 //! What tests of rules share: objects as JSON, errors as texts.
 
-mod any;
-
 use keelson_apimachinery::codec::json;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Map, Value};

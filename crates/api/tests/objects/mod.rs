@@ -22,7 +22,7 @@ impl Dice {
 }
 
 /// Texts that decoders, rules and conversions tell apart.
-const TEXTS: [&str; 24] = [
+const TEXTS: [&str; 55] = [
     "",
     "a",
     "<&>\u{2028}",
@@ -47,6 +47,55 @@ const TEXTS: [&str; 24] = [
     "iqn.\u{e9}",
     "[::1]:\u{e9}",
     "{\"a\":[",
+    "a.b/c",
+    "\u{e9}\\\u{e9}",
+    "eui.\u{e9}",
+    "\u{e9}:80",
+    "a:\u{e9}:",
+    "\u{e9}%",
+    "25%",
+    "metadata.labels['\u{e9}']",
+    "metadata.labels['a']",
+    "']",
+    "v1",
+    "OnFailure",
+    "NotIn",
+    "Gt",
+    "Lt",
+    "Localhost",
+    "RuntimeDefault",
+    "localhost/\u{e9}",
+    "Windows",
+    "windows",
+    "linux",
+    "TCP",
+    "*/5 * * * *",
+    "@every 1s",
+    "TZ=x",
+    "hugepages-\u{e9}",
+    "Resource",
+    "Pods",
+    "Percent",
+    "Unmasked",
+    "Indexed",
+];
+
+/// Keys of maps: names that rules look for among them.
+const KEYS: [&str; 14] = [
+    "",
+    "a",
+    "example.com/b",
+    "\u{e9}<",
+    "cpu",
+    "memory",
+    "storage",
+    "hugepages-2Mi",
+    "hugepages-\u{e9}",
+    "example.com/gpu",
+    "kubernetes.io/config.mirror",
+    "scheduler.alpha.kubernetes.io/tolerations",
+    "container.apparmor.security.beta.kubernetes.io/a",
+    "non-convertible.kubernetes.io/selector",
 ];
 
 /// A value that a client could send for a type.
@@ -54,9 +103,8 @@ fn value(kind: &Kind, dice: &mut Dice, depth: usize) -> Value {
     let many = |dice: &mut Dice| 1 + dice.roll(3);
     match kind {
         Kind::Bool => Value::Bool(dice.roll(2) == 1),
-        Kind::Int32 | Kind::Int64 => {
-            Value::Int([0, 1, -1, 127, 128, 300, i64::from(i32::MIN)][dice.roll(7) as usize])
-        }
+        Kind::Int32 => Value::Int([0, 1, -1, 80, 127, 128, 300, i32::MIN.into()][dice.roll(8) as usize]),
+        Kind::Int64 => Value::Int([0, 1, -1, 127, 300, 1 << 31, i64::MIN, i64::MAX][dice.roll(8) as usize]),
         Kind::Float64 => Value::Float([0.0, 0.25, -3.5, 1e300][dice.roll(4) as usize]),
         Kind::String => dice.pick(&TEXTS).into(),
         Kind::Bytes => dice.pick(&["", "AA==", "AAE=", "AAEC", "/+8="]).into(),
@@ -65,9 +113,9 @@ fn value(kind: &Kind, dice: &mut Dice, depth: usize) -> Value {
         }
         Kind::MicroTime => dice.pick(&["2026-01-02T03:04:05.000006Z", "1969-12-31T23:59:59.999999Z"]).into(),
         Kind::Duration => dice.pick(&["0s", "1m30s", "-1.5h"]).into(),
-        Kind::Quantity => {
-            dice.pick(&["0", "100m", "1.5Gi", "1e3", "1024Ki", "+5", "123456789012345678901"]).into()
-        }
+        Kind::Quantity => dice
+            .pick(&["0", "100m", "1.5Gi", "1e3", "1024Ki", "+5", "-1", "1u", "123456789012345678901"])
+            .into(),
         Kind::IntOrString => match dice.roll(2) {
             0 => Value::Int(dice.roll(70_000) as i64 - 10),
             _ => dice.pick(&["", "25%", "http"]).into(),
@@ -93,8 +141,7 @@ fn value(kind: &Kind, dice: &mut Dice, depth: usize) -> Value {
             (0..many(dice)).map(|_| value(of, dice, depth)).collect::<Vec<_>>().into()
         }
         Kind::Map(of) => {
-            let keys = ["", "a", "example.com/b", "\u{e9}<"];
-            let entries = (0..many(dice)).map(|_| (dice.pick(&keys).into(), value(of, dice, depth)));
+            let entries = (0..many(dice)).map(|_| (dice.pick(&KEYS).into(), value(of, dice, depth)));
             Value::Object(entries.collect())
         }
     }
