@@ -55,7 +55,7 @@ fn some_kinds_have_several_versions() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn rules_never_panic_and_always_say_the_same(seed: u64, other: u64) {
