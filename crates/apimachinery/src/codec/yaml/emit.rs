@@ -161,7 +161,10 @@ impl Emitter<'_> {
         let outer = self.indent;
         // What a scalar continues with in the next line stands deeper than its parent.
         self.indent += STEP;
-        if text.contains('\n') && analysis.block && place != Place::SimpleKey {
+        // Upstream writes these as they are, as YAML 1.1 breaks lines at them. For YAML 1.2 they are text, so that
+        // a literal block could not be read again.
+        let readable = !text.contains(['\u{85}', '\u{2028}', '\u{2029}']);
+        if text.contains('\n') && analysis.block && readable && place != Place::SimpleKey {
             self.literal(text);
         } else if !text.contains('\n') && resolve(text) == Scalar::String && !is_base_60(text) {
             if analysis.plain {

@@ -257,3 +257,12 @@ fn keys_that_have_no_order_are_written_all_the_same() {
     encode(&value, &mut written);
     assert_eq!(decode_untyped(&written).unwrap().value, value);
 }
+
+#[test]
+fn breaks_of_yaml_1_1_are_read_as_they_were() {
+    for text in ["\u{2028}\n", "a\u{2029}\nb", "\u{85}\n\u{85}", "a\u{2028}b", "a\r\nb\r", "\u{2028}"] {
+        let mut written = Vec::new();
+        encode(&Value::from(text), &mut written);
+        assert_eq!(decode_untyped(&written).unwrap().value, Value::from(text), "{text:?}");
+    }
+}
