@@ -273,6 +273,8 @@ async fn readers_and_watchers_agree_with_the_store_under_writes() {
         store.put(&format!("pods/ns{}/first{round}", round % 3), "n0|before").await;
     }
     let cacher = Arc::new(cacher(&store, pods()));
+    // The listing comes before the writers, so that the past is what was written until here and nothing else.
+    cacher.any().await.expect("the first listing");
     let acknowledged = Arc::new(AtomicU64::new(0));
     let tasks = TaskGroup::new();
     let mut writers = Vec::new();
