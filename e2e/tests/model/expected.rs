@@ -16,6 +16,11 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// The version from which on everything is there that the history begins with.
+    pub(crate) fn begins(&self) -> u64 {
+        self.history.begins()
+    }
+
     pub(crate) fn new(history: &'a History, selection: &'a Selection) -> Self {
         let keys = history.keys().into_iter().filter(|key| key.kind == selection.kind).collect();
         let events = history.entries.iter().filter_map(|entry| event(entry, selection)).collect();

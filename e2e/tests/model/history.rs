@@ -47,6 +47,11 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// The version of the last change before the history.
+    pub(crate) fn begins(&self) -> u64 {
+        self.base.values().map(|state| state.revision).max().unwrap_or(0)
+    }
+
     /// The object as it was at a revision.
     pub(crate) fn at(&self, key: &Key, revision: u64) -> Option<&State> {
         let changes = self.by_key.get(key).map_or(&[][..], Vec::as_slice);

@@ -99,7 +99,8 @@ fn from_state(
     view: &View<'_>,
     windows: &Windows,
 ) -> Result<(), String> {
-    let low = low(freshness, session, windows).unwrap_or(0);
+    // What was there before the clients came is in every state.
+    let low = low(freshness, session, windows).unwrap_or(0).max(view.begins());
     let high = windows.high(session.span.end);
     let objects = || session.events.iter().filter(|e| matches!(e, Event::Object(..)));
     // The state changes nowhere else.
