@@ -34,6 +34,7 @@ mod namespace_auto_provision;
 mod namespace_exists;
 mod namespace_lifecycle;
 mod node_restriction;
+mod not_honoured;
 mod owner_references_permission_enforcement;
 mod persistent_volume_claim_resize;
 mod pod;

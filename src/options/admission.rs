@@ -2,7 +2,7 @@
 
 use super::{Errors, path, value};
 use crate::admission;
-use crate::admission::plugins::{PLUGINS, select};
+use crate::admission::plugins::{NOT_YET, PLUGINS, select};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Admission")]
@@ -60,6 +60,15 @@ impl Admission {
         ] {
             for name in names.iter().filter(|name| PLUGINS.iter().all(|entry| entry.name != **name)) {
                 errors.note(&format!("--{flag}"), format!("{flag} plugin {name:?} is unknown"));
+            }
+        }
+        // Those that nobody asks for are in the default set for their place in the order.
+        for (flag, names) in [
+            ("--admission-control", only.as_deref().unwrap_or_default()),
+            ("--enable-admission-plugins", &enabled),
+        ] {
+            for name in names.iter().filter(|name| NOT_YET.contains(&name.as_str())) {
+                errors.note(flag, format!("plugin {name} is not supported by this version of Keelson"));
             }
         }
         let mut both: Vec<&str> =

@@ -324,6 +324,12 @@ fn admission_plugins_are_chosen_by_name() {
         ],
     );
     refused(
+        &["--enable-admission-plugins=NodeRestriction,ValidatingAdmissionWebhook"],
+        &[
+            "--enable-admission-plugins: plugin ValidatingAdmissionWebhook is not supported by this version of Keelson",
+        ],
+    );
+    refused(
         &["--admission-control=Priority", "--enable-admission-plugins=Priority"],
         &[
             "--admission-control: admission-control and enable-admission-plugins/disable-admission-plugins flags are \

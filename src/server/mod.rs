@@ -9,6 +9,7 @@ pub mod certificates;
 mod components;
 pub mod config;
 mod connection;
+mod follow;
 pub mod health;
 mod identity;
 mod kubeconfig;

@@ -5,30 +5,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, Text};
 use keelson_base::shutdown::Signal;
 use keelson_base::task::TaskGroup;
-use keelson_base::{clock, random};
 use parking_lot::RwLock;
-use tokio::sync::{OnceCell, watch};
-use tracing::warn;
+use tokio::sync::OnceCell;
 
+use super::follow::{Follower, Target};
 use crate::admission::{Objects, Resource, objects};
 use crate::registry::{
-    Change, ListOptions, NoAdmission, Registry, SERVER_MANAGER, Store, Stored, Warnings, WatchEvent,
-    WatchEventKind, WatchStream, WriteContext, server_user,
+    Change, ListOptions, NoAdmission, Registry, SERVER_MANAGER, Store, Stored, Warnings, WriteContext,
+    server_user,
 };
-
-/// How long a reader waits for the snapshot to reach the last write.
-const CATCH_UP: Duration = Duration::from_secs(1);
-
-/// How long it takes before a watch that ended is begun again, at least.
-const RETRY: Duration = Duration::from_millis(100);
 
 /// What admission reads in passing.
 const FOLLOWED: [Resource; 11] = [
@@ -57,15 +48,16 @@ pub(super) struct Snapshots {
 }
 
 struct Followed {
-    snapshot: Arc<Snapshot>,
+    follower: Arc<Follower<Snapshot>>,
     begun: OnceCell<()>,
 }
 
+#[derive(Default)]
 struct Snapshot {
-    store: Arc<Store>,
     objects: RwLock<Tree>,
-    /// The revision that the objects show.
-    reached: watch::Sender<u64>,
+    namespaced: bool,
+    /// Whether the objects are kept without their status.
+    without_status: bool,
 }
 
 impl Snapshots {
@@ -73,8 +65,13 @@ impl Snapshots {
     pub(super) fn new(registry: Arc<Registry>, tasks: TaskGroup, end: Signal) -> Self {
         let followed = FOLLOWED.iter().filter_map(|resource| {
             let store = registry.store(resource.group, resource.plural)?.clone();
-            let snapshot = Snapshot { store, objects: RwLock::default(), reached: watch::Sender::new(0) };
-            Some((*resource, Followed { snapshot: Arc::new(snapshot), begun: OnceCell::new() }))
+            let snapshot = Snapshot {
+                namespaced: store.resource().namespaced,
+                without_status: *resource == objects::NODES,
+                ..Snapshot::default()
+            };
+            let follower = Arc::new(Follower::new(store, snapshot));
+            Some((*resource, Followed { follower, begun: OnceCell::new() }))
         });
         Snapshots { followed: followed.collect(), registry, tasks, end }
     }
@@ -88,107 +85,48 @@ impl Snapshots {
     async fn snapshot(&self, resource: Resource) -> Result<Option<&Snapshot>, Status> {
         let Some(followed) = self.followed.get(&resource) else { return Ok(None) };
         let begin = || async {
-            let events = followed.snapshot.load().await?;
-            let (snapshot, end) = (followed.snapshot.clone(), self.end.clone());
+            let events = followed.follower.load().await?;
+            let (follower, end) = (followed.follower.clone(), self.end.clone());
             self.tasks.spawn("admission-objects", async move {
-                end.unless_begun(snapshot.follow(events)).await;
+                end.unless_begun(follower.follow(events)).await;
             });
             Ok::<(), Status>(())
         };
         followed.begun.get_or_try_init(begin).await?;
-        followed.snapshot.catch_up().await;
-        Ok(Some(&followed.snapshot))
+        followed.follower.catch_up().await;
+        Ok(Some(&followed.follower.target))
     }
 }
 
 impl Snapshot {
-    /// Replaces the objects by what is stored now, and returns what happens then.
-    async fn load(&self) -> Result<WatchStream, Status> {
-        let options = ListOptions {
-            send_initial_events: Some(true),
-            resource_version_match: "NotOlderThan".into(),
-            allow_watch_bookmarks: true,
-            ..ListOptions::default()
-        };
-        let mut events = self.store.watch(None, &options).await?;
-        let mut tree = Tree::new();
-        while let Some(event) = events.next().await {
-            let event = event?;
-            if event.kind == WatchEventKind::InitialEventsEnd {
-                *self.objects.write() = tree;
-                self.reached.send_replace(event.object.revision);
-                return Ok(events);
-            }
-            self.apply(&mut tree, &event);
+    /// The object without what no plugin reads, under its name in the tree.
+    fn insert(&self, tree: &mut Tree, mut object: Object) {
+        object.set_managed_fields(Vec::new());
+        if self.without_status {
+            object.members_mut().remove("status");
         }
-        Err(Status::internal(format!("the watch of {} ended early", self.store.resource().plural)))
-    }
-
-    async fn follow(self: Arc<Self>, mut events: WatchStream) {
-        loop {
-            while let Some(Ok(event)) = events.next().await {
-                if !matches!(event.kind, WatchEventKind::Bookmark | WatchEventKind::InitialEventsEnd) {
-                    self.apply(&mut self.objects.write(), &event);
-                }
-                self.reached.send_replace(event.object.revision);
-            }
-            events = loop {
-                clock::sleep(random::jitter(RETRY, 1.0)).await;
-                match self.load().await {
-                    Ok(events) => break events,
-                    Err(status) => {
-                        let resource = &self.store.resource().plural;
-                        warn!(%resource, error = %status, "admission can't follow a resource");
-                    }
-                }
-            };
-        }
-    }
-
-    fn apply(&self, tree: &mut Tree, event: &WatchEvent) {
-        let decoded = self.decode(&event.object);
-        let Some(object) = decoded else { return };
         let (namespace, name) = (Text::from(object.namespace()), Text::from(object.name()));
-        if event.kind == WatchEventKind::Deleted {
-            if let Some(of_namespace) = tree.get_mut(&namespace) {
-                of_namespace.remove(&name);
-                if of_namespace.is_empty() {
-                    tree.remove(&namespace);
-                }
-            }
-        } else {
-            tree.entry(namespace).or_default().insert(name, Arc::new(object));
-        }
+        tree.entry(namespace).or_default().insert(name, Arc::new(object));
+    }
+}
+
+impl Target for Snapshot {
+    fn replace(&self, objects: Vec<Object>) {
+        let mut tree = Tree::new();
+        objects.into_iter().for_each(|object| self.insert(&mut tree, object));
+        *self.objects.write() = tree;
     }
 
-    /// The object without what no plugin reads.
-    fn decode(&self, stored: &Stored) -> Option<Object> {
-        let resource = self.store.resource();
-        match stored.decode(resource.type_id) {
-            Ok(mut object) => {
-                object.set_managed_fields(Vec::new());
-                if resource.plural == "nodes" {
-                    object.members_mut().remove("status");
-                }
-                Some(object)
-            }
-            Err(status) => {
-                warn!(resource = %resource.plural, error = %status, "admission can't read an object");
-                None
-            }
-        }
+    fn set(&self, object: Object) {
+        self.insert(&mut self.objects.write(), object);
     }
 
-    async fn catch_up(&self) {
-        let written = self.store.last_written();
-        if *self.reached.borrow() >= written {
-            return;
-        }
-        let mut reached = self.reached.subscribe();
-        let waited = tokio::time::timeout(CATCH_UP, reached.wait_for(|reached| *reached >= written)).await;
-        if waited.is_err() {
-            let resource = &self.store.resource().plural;
-            warn!(%resource, "what admission knows of a resource is behind what was written");
+    fn remove(&self, object: &Object) {
+        let mut tree = self.objects.write();
+        let Some(of_namespace) = tree.get_mut(object.namespace()) else { return };
+        of_namespace.remove(object.name());
+        if of_namespace.is_empty() {
+            tree.remove(object.namespace());
         }
     }
 }
@@ -215,7 +153,7 @@ impl Objects for Snapshots {
             return self.list_now(resource, namespace).await;
         };
         let objects = snapshot.objects.read();
-        let all_namespaces = namespace.is_empty() && snapshot.store.resource().namespaced;
+        let all_namespaces = namespace.is_empty() && snapshot.namespaced;
         if all_namespaces {
             return Ok(objects.values().flat_map(BTreeMap::values).cloned().collect());
         }

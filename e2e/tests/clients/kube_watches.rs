@@ -155,8 +155,8 @@ fn waits_and_finalizers_end() {
     on_each_store(|client| async move {
         let maps = config_maps(&client, "waits").await;
         let waiting = await_condition(maps.clone(), "late", conditions::is_created());
+        // The wait is polled first, and ends whichever of the two comes to the server first.
         let make = async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
             let object = config_map("late", false, "blue");
             maps.create(&kube::api::PostParams::default(), &object).await.expect("the name is free")
         };

@@ -1,0 +1,129 @@
+//! Follows a resource: its objects first, then what happens to them, for as long as the server runs. What keeps
+//! something in memory as the registry has it (RBAC's policy, what admission reads) is fed by this.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use keelson_apimachinery::Status;
+use keelson_apimachinery::meta::Object;
+use keelson_base::{clock, random};
+use tokio::sync::watch;
+use tracing::warn;
+
+use crate::registry::{ListOptions, Store, WatchEvent, WatchEventKind, WatchStream};
+
+/// How long a reader waits for what this server wrote.
+const CATCH_UP: Duration = Duration::from_secs(1);
+
+/// How long it takes before a watch that ended is begun again, at least.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// What is fed.
+pub(super) trait Target: Send + Sync + 'static {
+    /// These are all objects.
+    fn replace(&self, objects: Vec<Object>);
+
+    /// This object is there, new or changed.
+    fn set(&self, object: Object);
+
+    /// This object is gone.
+    fn remove(&self, object: &Object);
+}
+
+/// See the module.
+pub(super) struct Follower<T> {
+    store: Arc<Store>,
+    pub(super) target: T,
+    /// The revision that the target shows.
+    reached: watch::Sender<u64>,
+}
+
+impl<T: Target> Follower<T> {
+    /// Feeds `target` from `store`; nothing is read yet.
+    pub(super) fn new(store: Arc<Store>, target: T) -> Self {
+        Follower { store, target, reached: watch::Sender::new(0) }
+    }
+
+    /// Replaces what the target has, and returns what happens then.
+    ///
+    /// # Errors
+    /// What the registry says.
+    pub(super) async fn load(&self) -> Result<WatchStream, Status> {
+        let options = ListOptions {
+            send_initial_events: Some(true),
+            resource_version_match: "NotOlderThan".into(),
+            allow_watch_bookmarks: true,
+            ..ListOptions::default()
+        };
+        let mut events = self.store.watch(None, &options).await?;
+        let mut objects = Vec::new();
+        while let Some(event) = events.next().await {
+            let event = event?;
+            if event.kind == WatchEventKind::InitialEventsEnd {
+                self.target.replace(objects);
+                self.reached.send_replace(event.object.revision);
+                return Ok(events);
+            }
+            objects.extend(self.decode(&event));
+        }
+        Err(Status::internal(format!("the watch of {} ended early", self.store.resource().plural)))
+    }
+
+    /// Feeds the target with `events`, which [`Follower::load`] returned, and whatever comes behind. Ends when
+    /// it is dropped.
+    pub(super) async fn follow(self: Arc<Self>, mut events: WatchStream) {
+        loop {
+            while let Some(Ok(event)) = events.next().await {
+                self.apply(&event);
+                self.reached.send_replace(event.object.revision);
+            }
+            events = loop {
+                clock::sleep(random::jitter(RETRY, 1.0)).await;
+                match self.load().await {
+                    Ok(events) => break events,
+                    Err(status) => {
+                        let resource = &self.store.resource().plural;
+                        warn!(%resource, error = %status, "a resource can't be followed");
+                    }
+                }
+            };
+        }
+    }
+
+    /// Waits until the target shows what this server wrote before the call, but not for long. Cancel safe.
+    pub(super) async fn catch_up(&self) {
+        let written = self.store.last_written();
+        if *self.reached.borrow() >= written {
+            return;
+        }
+        let mut reached = self.reached.subscribe();
+        let waited = tokio::time::timeout(CATCH_UP, reached.wait_for(|reached| *reached >= written)).await;
+        if waited.is_err() {
+            let resource = &self.store.resource().plural;
+            warn!(%resource, "what is kept of a resource is behind what was written");
+        }
+    }
+
+    fn apply(&self, event: &WatchEvent) {
+        if matches!(event.kind, WatchEventKind::Bookmark | WatchEventKind::InitialEventsEnd) {
+            return;
+        }
+        match (event.kind, self.decode(event)) {
+            (_, None) => {}
+            (WatchEventKind::Deleted, Some(object)) => self.target.remove(&object),
+            (_, Some(object)) => self.target.set(object),
+        }
+    }
+
+    fn decode(&self, event: &WatchEvent) -> Option<Object> {
+        let resource = self.store.resource();
+        match event.object.decode(resource.type_id) {
+            Ok(object) => Some(object),
+            Err(status) => {
+                warn!(resource = %resource.plural, error = %status, "an object can't be read");
+                None
+            }
+        }
+    }
+}
