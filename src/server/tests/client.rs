@@ -127,9 +127,16 @@ impl Client {
             builder = builder.header(*name, *value);
         }
         let request = builder.body(Full::new(body.into())).expect("a request");
+        // A connection takes the next request once it has put the last one behind it, a moment after its answer.
         let answer = match &mut self.sender {
-            Sender::Http1(sender) => sender.send_request(request).await?,
-            Sender::Http2(sender) => sender.send_request(request).await?,
+            Sender::Http1(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await?
+            }
+            Sender::Http2(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await?
+            }
         };
         whole(answer).await
     }
