@@ -11,9 +11,9 @@ use keelson_base::{clock, random};
 use sha2::{Digest, Sha256};
 
 use super::objects::object;
-use super::{context, store};
+use super::store;
 use crate::registry::{
-    Change, DeleteOptions, ListOptions, NoAdmission, Registry, ServerChange, Warnings, server_user,
+    Change, DeleteOptions, ListOptions, NoAdmission, Registry, ServerChange, ServerWriter, WriteContext,
 };
 
 const NAMESPACE: &str = "kube-system";
@@ -62,8 +62,8 @@ fn base32(bytes: &[u8]) -> String {
 
 pub(super) async fn renew(registry: &Registry, host: &str, name: &str, holder: &str) -> Result<(), Status> {
     let leases = store(registry, "coordination.k8s.io", "leases")?;
-    let (user, warnings) = (server_user(), Warnings::default());
-    let context = context(&user, &warnings, Some(NAMESPACE));
+    let server = ServerWriter::new();
+    let context = WriteContext { create_missing: true, ..server.context(Some(NAMESPACE)) };
     let empty = object(
         registry,
         "coordination.k8s.io",
@@ -104,7 +104,7 @@ impl Change for Renew<'_> {
 pub(super) async fn collect(registry: &Registry) -> Result<(), Status> {
     let leases = store(registry, "coordination.k8s.io", "leases")?;
     let options = ListOptions { label_selector: format!("{IDENTITY}={COMPONENT}"), ..ListOptions::default() };
-    let (user, warnings) = (server_user(), Warnings::default());
+    let server = ServerWriter::new();
     for item in leases.list(Some(NAMESPACE), &options).await?.items {
         let lease = item.decode(leases.resource().type_id)?;
         if !has_run_out(&lease) {
@@ -114,7 +114,7 @@ pub(super) async fn collect(registry: &Registry) -> Result<(), Status> {
             precondition_resource_version: Some(lease.resource_version().to_owned()),
             ..DeleteOptions::default()
         };
-        let context = context(&user, &warnings, Some(NAMESPACE));
+        let context = server.context(Some(NAMESPACE));
         match leases.delete(&context, lease.name(), &options, &NoAdmission).await {
             Err(status) if !matches!(status.code(), 404 | 409) => return Err(status),
             _ => {}

@@ -12,9 +12,9 @@ use keelson_base::clock;
 use tokio::sync::Mutex;
 
 use super::objects::{KUBERNETES, object};
-use super::{context, store};
+use super::store;
 use crate::registry::{
-    Change, DeleteOptions, MasterLeases, NoAdmission, Registry, ServerChange, Warnings, server_user,
+    Change, DeleteOptions, MasterLeases, NoAdmission, Registry, ServerChange, ServerWriter,
 };
 
 /// How long a server counts as there after it last said so.
@@ -104,8 +104,8 @@ impl KubernetesService {
     }
 
     async fn write(&self, addresses: Vec<String>, leaving: bool) -> Result<(), Status> {
-        let (user, warnings) = (server_user(), Warnings::default());
-        let mut context = context(&user, &warnings, Some("default"));
+        let server = ServerWriter::new();
+        let mut context = server.context(Some("default"));
         context.create_missing = !leaving;
         let mut change = SetAddresses {
             addresses: &addresses,

@@ -21,11 +21,7 @@ use keelson_base::clock;
 
 pub use kubernetes_service::{Endpoint, KubernetesService};
 
-use crate::registry::{
-    NoAdmission, Registry, SERVER_MANAGER, ServiceRepair, Store, Warnings, WriteContext, note_server,
-    server_user,
-};
-use crate::request::UserInfo;
+use crate::registry::{NoAdmission, Registry, ServerWriter, ServiceRepair, Store, note_server};
 
 /// How long storage may fail before a start does.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -99,8 +95,8 @@ async fn create(registry: &Registry, new: New) -> Result<(), BootstrapError> {
         Err(status) if status.code() == 404 => {}
         Err(status) => return Err(failed(status)),
     }
-    let (user, warnings) = (server_user(), Warnings::default());
-    let context = context(&user, &warnings, new.namespace);
+    let server = ServerWriter::new();
+    let context = server.context(new.namespace);
     let mut object = new.object.clone();
     note_server(store.resource(), "", None, &mut object);
     match store.create(&context, object, &NoAdmission).await {
@@ -111,16 +107,4 @@ async fn create(registry: &Registry, new: New) -> Result<(), BootstrapError> {
 
 fn store<'a>(registry: &'a Registry, group: &str, plural: &str) -> Result<&'a std::sync::Arc<Store>, Status> {
     registry.store(group, plural).ok_or_else(|| Status::internal(format!("there are no {plural}")))
-}
-
-fn context<'a>(user: &'a UserInfo, warnings: &'a Warnings, namespace: Option<&'a str>) -> WriteContext<'a> {
-    WriteContext {
-        namespace,
-        user,
-        subresource: "",
-        dry_run: false,
-        field_manager: SERVER_MANAGER,
-        create_missing: true,
-        warnings,
-    }
 }

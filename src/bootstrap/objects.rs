@@ -5,8 +5,8 @@ use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, Value};
 use keelson_base::clock;
 
-use super::{BootstrapError, Endpoint, New, context, store};
-use crate::registry::{Change, NoAdmission, Registry, ServerChange, Warnings, server_user};
+use super::{BootstrapError, Endpoint, New, store};
+use crate::registry::{Change, NoAdmission, Registry, ServerChange, ServerWriter, WriteContext};
 
 /// The namespaces that Kubernetes itself lives in.
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
@@ -102,9 +102,8 @@ pub(super) fn kubernetes_service(registry: &Registry, endpoint: &Endpoint) -> Ne
 pub(super) async fn mark_service_range_ready(registry: &Registry) -> Result<(), BootstrapError> {
     let failed = |status| BootstrapError { what: format!("servicecidrs/{KUBERNETES}"), status };
     let ranges = store(registry, "networking.k8s.io", "servicecidrs").map_err(failed)?;
-    let (user, warnings) = (server_user(), Warnings::default());
-    let mut context = context(&user, &warnings, None);
-    context.subresource = "status";
+    let server = ServerWriter::new();
+    let context = WriteContext { subresource: "status", ..server.context(None) };
     let own = registry.config().services.cidrs.iter().map(|cidr| Value::from(cidr.to_string())).collect();
     let mut change = MarkReady { own };
     let resource = ranges.resource();

@@ -30,14 +30,13 @@ mod tests;
 
 pub(crate) use cache_metrics::CacheMetrics;
 pub(crate) use kinds::core::secret::encode_strings;
-pub(crate) use kinds::core::service::server_user;
 pub use kinds::core::service::{Cidr, PortRange, ServiceNetwork, ServiceRepair};
 pub use master_leases::MasterLeases;
 pub use options::{
     Admit, Change, DeleteOptions, Deleted, ListOptions, Listing, NoAdmission, Operation, Warnings,
     WriteContext,
 };
-pub(crate) use server_writes::{SERVER_MANAGER, ServerChange, note_server};
+pub(crate) use server_writes::{ServerChange, ServerWriter, note_server};
 pub use store::{Caches, Registry, RegistryConfig, Store};
 pub use stored::{CacheEvent, EncodingKey, Encodings, Stored, WatchEvent, WatchEventKind, WatchStream};
 pub use strategy::{Hooks, Strategy};

@@ -6,11 +6,49 @@ use keelson_apimachinery::managed_fields::{FieldManager, Filter, Set, Versions};
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, TypeId, Value};
 
-use super::options::Change;
+use super::options::{Change, Warnings, WriteContext};
 use super::store::now;
+use crate::request::UserInfo;
 
 /// The manager's name, in managed fields and in [`super::WriteContext`].
 pub(crate) const SERVER_MANAGER: &str = "kube-apiserver";
+
+/// The user that the server writes as.
+pub(crate) fn server_user() -> UserInfo {
+    UserInfo {
+        name: "system:apiserver".into(),
+        groups: vec!["system:masters".into(), "system:authenticated".into()],
+        ..UserInfo::default()
+    }
+}
+
+/// What lies around the server's own writes.
+pub(crate) struct ServerWriter {
+    user: UserInfo,
+    /// Nobody reads them.
+    warnings: Warnings,
+}
+
+impl ServerWriter {
+    /// For any number of writes.
+    pub(crate) fn new() -> Self {
+        ServerWriter { user: server_user(), warnings: Warnings::default() }
+    }
+
+    /// Around a write of an object itself, which must be there if it is an update; `None` and `""` are no
+    /// namespace.
+    pub(crate) fn context<'a>(&'a self, namespace: Option<&'a str>) -> WriteContext<'a> {
+        WriteContext {
+            namespace: namespace.filter(|namespace| !namespace.is_empty()),
+            user: &self.user,
+            subresource: "",
+            dry_run: false,
+            field_manager: SERVER_MANAGER,
+            create_missing: false,
+            warnings: &self.warnings,
+        }
+    }
+}
 
 /// Notes what the server changed of an object of `resource`; `live` is the current one, where there is one.
 /// `subresource` is the one whose fields it writes; empty for the object itself.

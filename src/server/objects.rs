@@ -17,8 +17,7 @@ use tokio::sync::OnceCell;
 use super::follow::{Follower, Target};
 use crate::admission::{Objects, Resource, objects};
 use crate::registry::{
-    Change, ListOptions, NoAdmission, Registry, SERVER_MANAGER, Store, Stored, Warnings, WriteContext,
-    server_user,
+    Change, ListOptions, NoAdmission, Registry, ServerWriter, Store, Stored, WriteContext,
 };
 
 /// What admission reads in passing.
@@ -184,31 +183,15 @@ impl Objects for Snapshots {
     }
 
     async fn create(&self, resource: Resource, object: Object) -> Result<(), Status> {
-        let (user, warnings) = (server_user(), Warnings::default());
+        let server = ServerWriter::new();
         let namespace = object.namespace().to_owned();
-        let context = WriteContext {
-            namespace: Some(namespace.as_str()).filter(|namespace| !namespace.is_empty()),
-            user: &user,
-            subresource: "",
-            dry_run: false,
-            field_manager: SERVER_MANAGER,
-            create_missing: false,
-            warnings: &warnings,
-        };
+        let context = server.context(Some(&namespace));
         self.store(resource)?.create(&context, object, &NoAdmission).await.map(drop)
     }
 
     async fn update_status(&self, resource: Resource, object: &Object) -> Result<Object, Status> {
-        let (user, warnings) = (server_user(), Warnings::default());
-        let context = WriteContext {
-            namespace: Some(object.namespace()).filter(|namespace| !namespace.is_empty()),
-            user: &user,
-            subresource: "status",
-            dry_run: false,
-            field_manager: SERVER_MANAGER,
-            create_missing: false,
-            warnings: &warnings,
-        };
+        let server = ServerWriter::new();
+        let context = WriteContext { subresource: "status", ..server.context(Some(object.namespace())) };
         let store = self.store(resource)?;
         let mut change = SetStatus(object);
         let (stored, _) = store.update(&context, object.name(), &mut change, &NoAdmission).await?;

@@ -19,7 +19,7 @@ use crate::admission::{Objects, Resource, objects};
 use crate::authn::service_account::discovery::{CONFIGURATION_PATH, Documents, KEYS_PATH, documents};
 use crate::authn::service_account::{Issuer, KeyError, Kind, LAST_USED, PublicKeys, SigningKey, Subjects};
 use crate::endpoints::respond;
-use crate::registry::{Change, NoAdmission, Registry, SERVER_MANAGER, Warnings, WriteContext, server_user};
+use crate::registry::{Change, NoAdmission, Registry, ServerWriter};
 use crate::request::{Response, full};
 
 /// Seconds that others may keep the documents for.
@@ -137,16 +137,8 @@ impl Subjects for Stored {
     }
 
     async fn note_use(&self, secret: &Object, day: &str) {
-        let (user, warnings) = (server_user(), Warnings::default());
-        let context = WriteContext {
-            namespace: Some(secret.namespace()),
-            user: &user,
-            subresource: "",
-            dry_run: false,
-            field_manager: SERVER_MANAGER,
-            create_missing: false,
-            warnings: &warnings,
-        };
+        let server = ServerWriter::new();
+        let context = server.context(Some(secret.namespace()));
         let Some(store) = self.registry.store("", "secrets") else { return };
         let mut change = SetLastUsed { uid: secret.uid(), day };
         if let Err(status) = store.update(&context, secret.name(), &mut change, &NoAdmission).await {

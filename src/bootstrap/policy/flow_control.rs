@@ -12,8 +12,8 @@ use keelson_apimachinery::{Map, Status, Value};
 use keelson_base::clock;
 
 use super::{Present, Revision, Wanted, key};
-use crate::bootstrap::{BootstrapError, context};
-use crate::registry::{Change, NoAdmission, Registry, ServerChange, Warnings, server_user};
+use crate::bootstrap::BootstrapError;
+use crate::registry::{Change, NoAdmission, Registry, ServerChange, ServerWriter, WriteContext};
 
 const AUTO_UPDATE: &str = "apf.kubernetes.io/autoupdate-spec";
 const GROUP: &str = "flowcontrol.apiserver.k8s.io";
@@ -122,10 +122,8 @@ pub(super) fn revise(current: &Object, wanted: &Object) -> Option<Revision> {
 
 async fn tell(schemas: &Wanted<'_>, name: &str, mut told: Dangling) -> Result<(), BootstrapError> {
     let failed = |status| BootstrapError { what: format!("flowschemas/{name}"), status };
-    let (user, warnings) = (server_user(), Warnings::default());
-    let mut context = context(&user, &warnings, None);
-    context.subresource = "status";
-    context.create_missing = false;
+    let server = ServerWriter::new();
+    let context = WriteContext { subresource: "status", ..server.context(None) };
     let resource = schemas.store.resource();
     let mut change = ServerChange { change: &mut told, resource, subresource: "status" };
     match schemas.store.update(&context, name, &mut change, &NoAdmission).await {

@@ -20,10 +20,9 @@ use keelson_apimachinery::codec::json;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Map, Status, Value};
 
-use super::{BootstrapError, context, store};
+use super::{BootstrapError, store};
 use crate::registry::{
-    Change, DeleteOptions, ListOptions, NoAdmission, Registry, ServerChange, Store, Warnings, note_server,
-    server_user,
+    Change, DeleteOptions, ListOptions, NoAdmission, Registry, ServerChange, ServerWriter, Store, note_server,
 };
 
 pub(super) use flow_control::maintain as maintain_flow_control;
@@ -141,8 +140,8 @@ impl<'a> Wanted<'a> {
     }
 
     async fn create(&self, wanted: &Object) -> Result<(), Status> {
-        let (user, warnings) = (server_user(), Warnings::default());
-        let context = context(&user, &warnings, namespace(wanted));
+        let server = ServerWriter::new();
+        let context = server.context(namespace(wanted));
         let mut object = wanted.clone();
         note_server(self.store.resource(), "", None, &mut object);
         match self.store.create(&context, object, &NoAdmission).await {
@@ -152,9 +151,8 @@ impl<'a> Wanted<'a> {
     }
 
     async fn update(&self, wanted: &Object, revise: Revise) -> Result<(), Status> {
-        let (user, warnings) = (server_user(), Warnings::default());
-        let mut context = context(&user, &warnings, namespace(wanted));
-        context.create_missing = false;
+        let server = ServerWriter::new();
+        let context = server.context(namespace(wanted));
         let mut change = Revised { wanted, revise };
         let mut change =
             ServerChange { change: &mut change, resource: self.store.resource(), subresource: "" };
@@ -167,8 +165,8 @@ impl<'a> Wanted<'a> {
 
     /// Deletes an object as it was seen.
     async fn delete(&self, object: &Object) -> Result<(), Status> {
-        let (user, warnings) = (server_user(), Warnings::default());
-        let context = context(&user, &warnings, namespace(object));
+        let server = ServerWriter::new();
+        let context = server.context(namespace(object));
         let options = DeleteOptions {
             precondition_resource_version: Some(object.resource_version().to_owned()),
             ..DeleteOptions::default()

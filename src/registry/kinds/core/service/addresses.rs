@@ -10,10 +10,9 @@ use keelson_base::{clock, random};
 
 use super::network::{Cidr, family};
 use crate::registry::Stored;
-use crate::registry::options::{DeleteOptions, ListOptions, NoAdmission, Warnings, WriteContext};
-use crate::registry::server_writes::{SERVER_MANAGER, note_server};
+use crate::registry::options::{DeleteOptions, ListOptions, NoAdmission};
+use crate::registry::server_writes::{ServerWriter, note_server};
 use crate::registry::store::Store;
-use crate::request::UserInfo;
 
 /// How many random addresses are tried before the used ones are listed.
 const RANDOM_ATTEMPTS: usize = 8;
@@ -24,15 +23,6 @@ const YOUNG: i64 = 30;
 const IP_FAMILY: &str = "ipaddress.kubernetes.io/ip-family";
 const MANAGED_BY: &str = "ipaddress.kubernetes.io/managed-by";
 const ALLOCATOR: &str = "ipallocator.k8s.io";
-
-/// The user that writes what services imply.
-pub(crate) fn server_user() -> UserInfo {
-    UserInfo {
-        name: "system:apiserver".into(),
-        groups: vec!["system:masters".into(), "system:authenticated".into()],
-        ..UserInfo::default()
-    }
-}
 
 /// Hands out addresses.
 #[derive(Clone)]
@@ -60,8 +50,8 @@ impl Addresses {
     /// before it wrote the service, or as another one is about to, is the service's still; later it is a leak,
     /// which repair clears away.
     pub(super) async fn take(&self, address: IpAddr, namespace: &str, name: &str) -> Result<(), Refusal> {
-        let (user, warnings) = (server_user(), Warnings::default());
-        let context = context(&user, &warnings);
+        let server = ServerWriter::new();
+        let context = server.context(None);
         let mut object = ip_address(address, namespace, name);
         note_server(self.store.resource(), "", None, &mut object);
         match self.store.create(&context, object, &NoAdmission).await {
@@ -94,13 +84,13 @@ impl Addresses {
 
     /// Gives an address back, where its object is still the one that `holder` was read from.
     pub(super) async fn clear(&self, holder: &Holder) -> Result<(), Status> {
-        let (user, warnings) = (server_user(), Warnings::default());
+        let server = ServerWriter::new();
         let options = DeleteOptions {
             precondition_resource_version: Some(holder.object.resource_version().to_owned()),
             ..DeleteOptions::default()
         };
         let name = holder.object.name();
-        match self.store.delete(&context(&user, &warnings), name, &options, &NoAdmission).await {
+        match self.store.delete(&server.context(None), name, &options, &NoAdmission).await {
             Err(status) if !matches!(status.code(), 404 | 409) => Err(status),
             _ => Ok(()),
         }
@@ -146,8 +136,8 @@ impl Addresses {
 
     /// Gives an address back. A failure is logged: the address is lost until someone deletes the object.
     pub(super) async fn give_back(&self, address: IpAddr) {
-        let (user, warnings) = (server_user(), Warnings::default());
-        let context = context(&user, &warnings);
+        let server = ServerWriter::new();
+        let context = server.context(None);
         let name = address.to_string();
         match self.store.delete(&context, &name, &DeleteOptions::default(), &NoAdmission).await {
             Err(status) if status.code() != 404 => {
@@ -206,18 +196,6 @@ impl Holder {
     pub(super) fn age_seconds(&self) -> Option<i64> {
         let since: clock::Timestamp = self.object.creation_timestamp()?.parse().ok()?;
         Some(clock::now().as_second() - since.as_second())
-    }
-}
-
-fn context<'a>(user: &'a UserInfo, warnings: &'a Warnings) -> WriteContext<'a> {
-    WriteContext {
-        namespace: None,
-        user,
-        subresource: "",
-        dry_run: false,
-        field_manager: SERVER_MANAGER,
-        create_missing: false,
-        warnings,
     }
 }
 

@@ -20,7 +20,6 @@ use keelson_apimachinery::field::{ErrorType, FieldError, Path, quote};
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, Value};
 
-pub(crate) use addresses::server_user;
 pub use network::{Cidr, PortRange, ServiceNetwork};
 pub use repair::ServiceRepair;
 
@@ -33,9 +32,9 @@ use self::spec::{
     drop_what_the_type_has_not, is_headless, needs_cluster_ip, normalize_cluster_ips, not_configured,
     patch_allocated, service_type, strings,
 };
-use crate::registry::options::{DeleteOptions, ListOptions, NoAdmission, Warnings, WriteContext};
+use crate::registry::options::{DeleteOptions, ListOptions, NoAdmission, WriteContext};
 use crate::registry::strategy::{Hold, member};
-use crate::registry::{Hooks, Registry, Store};
+use crate::registry::{Hooks, Registry, ServerWriter, Store};
 
 /// What is special about services.
 pub(in crate::registry) struct Services {
@@ -343,16 +342,8 @@ impl Hooks for Services {
     }
 
     async fn after_delete(&self, service: &Object) {
-        let (user, warnings) = (server_user(), Warnings::default());
-        let context = WriteContext {
-            namespace: Some(service.namespace()),
-            user: &user,
-            subresource: "",
-            dry_run: false,
-            field_manager: "kube-apiserver",
-            create_missing: false,
-            warnings: &warnings,
-        };
+        let server = ServerWriter::new();
+        let context = server.context(Some(service.namespace()));
         let options = DeleteOptions::default();
         match self.endpoints.delete(&context, service.name(), &options, &NoAdmission).await {
             Err(status) if status.code() != 404 => {

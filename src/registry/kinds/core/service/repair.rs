@@ -20,13 +20,13 @@ use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, Value};
 use keelson_base::{clock, random};
 
-use super::addresses::{Addresses, Holder, Refusal, server_user};
+use super::addresses::{Addresses, Holder, Refusal};
 use super::network::family;
 use super::ports::NodePorts;
 use super::ranges::Ranges;
 use super::spec::claims;
-use crate::registry::options::{ListOptions, NoAdmission, Warnings, WriteContext};
-use crate::registry::{Registry, SERVER_MANAGER, Store};
+use crate::registry::options::{ListOptions, NoAdmission};
+use crate::registry::{Registry, ServerWriter, Store};
 
 /// How often everything is looked at.
 const INTERVAL: Duration = Duration::from_secs(180);
@@ -279,16 +279,8 @@ impl ServiceRepair {
         note: &str,
     ) -> Result<(), Status> {
         let (namespace, name) = (service.namespace(), service.name());
-        let (user, warnings) = (server_user(), Warnings::default());
-        let context = WriteContext {
-            namespace: Some(namespace),
-            user: &user,
-            subresource: "",
-            dry_run: false,
-            field_manager: SERVER_MANAGER,
-            create_missing: false,
-            warnings: &warnings,
-        };
+        let server = ServerWriter::new();
+        let context = server.context(Some(namespace));
         let regarding = object([
             ("kind", "Service"),
             ("namespace", namespace),
