@@ -4,15 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use keelson_base::task::TaskGroup;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -101,9 +105,10 @@ impl Client {
                 Sender::Http1(sender)
             }
             Protocol::Http2 => {
+                let (spawned, beside) = mpsc::channel(16);
                 let (sender, connection) =
-                    http2::handshake(TokioExecutor::new(), io).await.expect("a connection");
-                tasks.spawn("client", async { drop(connection.await) });
+                    http2::handshake(SameTask(spawned), io).await.expect("a connection");
+                tasks.spawn("client", together(connection, beside));
                 Sender::Http2(sender)
             }
         };
@@ -145,6 +150,33 @@ impl Client {
     pub(super) async fn closed(self) {
         let within = std::time::Duration::from_secs(20);
         self.tasks.wait(within).await.expect("the server closes the connection");
+    }
+}
+
+/// Runs what a connection spawns in the connection's own task. In a task of its own, on another thread, it could
+/// take the server's GOAWAY between hyper's two looks at a request that it just sent, and hyper would give that
+/// request up, though its answer comes.
+#[derive(Clone)]
+struct SameTask(mpsc::Sender<BoxFuture<'static, ()>>);
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for SameTask {
+    fn execute(&self, future: F) {
+        assert!(self.0.try_send(Box::pin(future)).is_ok(), "a connection spawns little");
+    }
+}
+
+/// Runs a connection, and what it spawns, until the end of all.
+async fn together(
+    connection: impl Future<Output = hyper::Result<()>> + Send,
+    mut spawned: mpsc::Receiver<BoxFuture<'static, ()>>,
+) {
+    let mut all: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
+    all.push(Box::pin(async { drop(connection.await) }));
+    while !all.is_empty() {
+        tokio::select! {
+            Some(future) = spawned.recv() => all.push(future),
+            _ = all.next() => {}
+        }
     }
 }
 
