@@ -13,6 +13,7 @@
 
 pub mod bearer;
 pub mod csv;
+mod jws;
 pub mod service_account;
 pub mod token_file;
 pub mod x509;

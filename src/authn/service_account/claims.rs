@@ -2,9 +2,9 @@
 //!
 //! Source: RFC 7519; "Service account private claims" in the Kubernetes documentation.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::authn::jws::{self, Compact};
 
 /// What a token says. Members are in the order that kube-apiserver writes them in: by name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -128,48 +128,15 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
     })
 }
 
-/// A token's header.
-#[derive(Deserialize)]
-pub(super) struct Header {
-    pub(super) alg: String,
-    #[serde(default)]
-    pub(super) kid: Option<String>,
-    /// Extensions that must be understood; none are.
-    #[serde(default)]
-    crit: Option<serde_json::Value>,
-}
-
 /// A token in its parts; nothing is verified.
 pub(super) struct Parts<'a> {
-    pub(super) header: Header,
+    pub(super) token: Compact<'a>,
     pub(super) claims: Claims,
-    /// What is signed.
-    pub(super) message: &'a str,
-    pub(super) signature: Vec<u8>,
-}
-
-/// Who claims to have issued a token; `None` where it is no token of this form.
-pub(super) fn claimed_issuer(token: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Issuer {
-        #[serde(default, deserialize_with = "or_default")]
-        iss: String,
-    }
-    let mut parts = token.split('.');
-    let (_, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() {
-        return None;
-    }
-    let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
-    serde_json::from_slice::<Issuer>(&payload).ok().map(|claims| claims.iss)
 }
 
 /// Takes a token apart; `None` where it is none of this form.
 pub(super) fn parse(token: &str) -> Option<Parts<'_>> {
-    let (message, signature) = token.rsplit_once('.')?;
-    let (header, payload) = message.split_once('.')?;
-    let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
-    let claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-    let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-    header.crit.is_none().then_some(Parts { header, claims, message, signature })
+    let token = jws::parse(token)?;
+    let claims = serde_json::from_slice(&token.payload).ok()?;
+    Some(Parts { token, claims })
 }

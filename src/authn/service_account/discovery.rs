@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::keys::PublicKeys;
+use crate::authn::jws::PublicKeys;
 
 /// Where the configuration is.
 pub const CONFIGURATION_PATH: &str = "/.well-known/openid-configuration";

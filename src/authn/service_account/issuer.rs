@@ -7,8 +7,8 @@ use keelson_base::task::blocking;
 use keelson_base::{clock, random};
 
 use super::claims::{Claims, Private, Reference};
-use super::keys::SigningKey;
 use super::user_name;
+use crate::authn::jws::SigningKey;
 
 /// Seconds that tokens for pods are asked to last by the admission plugin: those are extended.
 const EXTENDED_FROM: i64 = 60 * 60 + 7;

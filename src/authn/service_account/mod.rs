@@ -10,10 +10,8 @@
 
 mod cache;
 mod claims;
-mod der;
 pub mod discovery;
 mod issuer;
-mod keys;
 mod verifier;
 
 #[cfg(test)]
@@ -27,9 +25,9 @@ use async_trait::async_trait;
 use keelson_apimachinery::Status;
 use keelson_apimachinery::meta::Object;
 
+pub use super::jws::{KeyError, PublicKey, PublicKeys, SigningKey};
 pub use claims::{Claims, Private, Reference};
 pub use issuer::{Issuer, SignError, Wanted};
-pub use keys::{KeyError, PublicKey, PublicKeys, SigningKey};
 pub use verifier::{Believed, LAST_USED, Verifier};
 
 /// How long a token is believed without looking for its objects again.

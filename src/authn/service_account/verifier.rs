@@ -14,8 +14,8 @@ use tracing::debug;
 
 use super::cache::{self, Cache};
 use super::claims::{self, Claims, Reference};
-use super::keys::PublicKeys;
 use super::{ACCEPTED_FOR, GROUP, Kind, Subjects, user_name};
+use crate::authn::jws::{self, PublicKeys};
 use crate::authn::{CREDENTIAL_ID, with_authenticated_group};
 use crate::request::UserInfo;
 
@@ -77,7 +77,7 @@ impl Verifier {
 
     /// Whether a token claims to be of one of the issuers: others are somebody else's to judge.
     pub(in crate::authn) fn is_concerned(&self, token: &str) -> bool {
-        claims::claimed_issuer(token)
+        jws::claimed_issuer(token)
             .is_some_and(|issuer| issuer == LEGACY_ISSUER || self.issuers.contains(&issuer))
     }
 
@@ -133,9 +133,10 @@ impl Verifier {
             return Err("malformed service account token".to_owned());
         };
         let (mut tried, mut good) = (false, false);
-        for key in self.keys.named(parts.header.kid.as_deref().unwrap_or_default()) {
+        let signed = &parts.token;
+        for key in self.keys.named(&signed.key_id) {
             tried = true;
-            good = key.verifies(&parts.header.alg, parts.message.as_bytes(), &parts.signature);
+            good = key.verifies(&signed.algorithm, signed.message.as_bytes(), &signed.signature);
             if good {
                 break;
             }

@@ -121,6 +121,23 @@ impl PublicKey {
         PublicKey { id: URL_SAFE_NO_PAD.encode(Sha256::digest(information)), public }
     }
 
+    /// An RSA key of these numbers, the most significant byte first; `None` where one of them is 0.
+    pub(in crate::authn) fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
+        let number = |bytes: &[u8]| {
+            let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+            Some(bytes[zeros..].to_vec()).filter(|bytes| !bytes.is_empty())
+        };
+        Some(Self::new(Public::Rsa { modulus: number(modulus)?, exponent: number(exponent)? }))
+    }
+
+    /// A key over the curve of this JWK name at the point (`x`, `y`); `None` where the curve is not one that can
+    /// be used, or the coordinates are none of it.
+    pub(in crate::authn) fn ecdsa(curve: &str, x: &[u8], y: &[u8]) -> Option<Self> {
+        let curve = [Curve::P256, Curve::P384].into_iter().find(|known| known.name() == curve)?;
+        let whole = x.len() == curve.size() && y.len() == curve.size();
+        whole.then(|| Self::new(Public::Ec { curve, point: [&[4], x, y].concat() }))
+    }
+
     /// What tokens name the key by: the SHA-256 of its DER form.
     pub fn id(&self) -> &str {
         &self.id
@@ -135,7 +152,7 @@ impl PublicKey {
     }
 
     /// Whether the owner of this key signed `message` by a JWS `algorithm`.
-    pub(super) fn verifies(&self, algorithm: &str, message: &[u8], signature: &[u8]) -> bool {
+    pub(in crate::authn) fn verifies(&self, algorithm: &str, message: &[u8], signature: &[u8]) -> bool {
         let verifier: &'static dyn VerificationAlgorithm = match (&self.public, algorithm) {
             (Public::Rsa { .. }, "RS256") => &signature::RSA_PKCS1_2048_8192_SHA256,
             (Public::Rsa { .. }, "RS384") => &signature::RSA_PKCS1_2048_8192_SHA384,
@@ -238,17 +255,17 @@ impl PublicKeys {
     }
 
     /// The keys that a token by `id` may be signed with: all of them where it is empty.
-    pub(super) fn named<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a PublicKey> {
+    pub(in crate::authn) fn named<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a PublicKey> {
         self.keys.iter().filter(move |key| id.is_empty() || key.id == id)
     }
 
     /// The JWS algorithms of the keys' owners, in order.
-    pub(super) fn algorithms(&self) -> BTreeSet<&'static str> {
+    pub(in crate::authn) fn algorithms(&self) -> BTreeSet<&'static str> {
         self.keys.iter().map(PublicKey::algorithm).collect()
     }
 
     /// The JSON Web Key Set.
-    pub(super) fn web_key_set(&self) -> serde_json::Result<String> {
+    pub(in crate::authn) fn web_key_set(&self) -> serde_json::Result<String> {
         serde_json::to_string(&WebKeySet { keys: self.keys.iter().map(PublicKey::web_key).collect() })
     }
 }
@@ -306,7 +323,7 @@ impl SigningKey {
 
     /// A token with this payload, which is JSON. `None` where the system has no randomness. Takes about a
     /// millisecond with RSA.
-    pub(super) fn sign(&self, payload: &[u8]) -> Option<String> {
+    pub(in crate::authn) fn sign(&self, payload: &[u8]) -> Option<String> {
         let mut token = format!("{}.{}", self.header, URL_SAFE_NO_PAD.encode(payload));
         let random = SystemRandom::new();
         let signature = match &self.pair {
