@@ -248,28 +248,22 @@ impl NodeRestriction {
         }
         let user = &request.attributes.user;
         let attributes = authz::Attributes {
-            user,
-            verb: "request-serviceaccounts-token-audience",
-            is_resource_request: true,
-            group: "",
             version: "v1",
             resource: audience,
-            subresource: "",
             namespace: request.attributes.namespace,
             name: request.attributes.name,
-            path: "",
-            field_selector: "",
-            label_selector: "",
+            ..authz::Attributes::on_resources(user, "request-serviceaccounts-token-audience")
         };
         let missing = format!("audience {audience:?} not found in pod spec volume");
-        match self.authorizer.authorize(&attributes).await {
-            Ok(verdict) if verdict.decision == Decision::Allow => Ok(()),
-            Ok(_) => {
+        let verdict = self.authorizer.authorize(&attributes).await;
+        match verdict.error {
+            _ if verdict.decision == Decision::Allow => Ok(()),
+            None => {
                 let name = &user.name;
                 let why = format!("{missing}, {name} is not authorized to request tokens for this audience");
                 request.refuse(why)
             }
-            Err(error) => {
+            Some(error) => {
                 let name = &user.name;
                 let why = format!(
                     "{missing}, error authorizing {name} to request tokens for this audience: {error}"

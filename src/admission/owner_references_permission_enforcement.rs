@@ -8,7 +8,7 @@ use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, Value};
 
 use super::{Attributes, Operation, Phase, Plugin};
-use crate::authz::{self, Authorizer, Decision};
+use crate::authz::{self, Authorizer};
 
 pub(super) struct OwnerReferencesPermissionEnforcement {
     pub(super) authorizer: Arc<dyn Authorizer>,
@@ -32,11 +32,9 @@ fn newly_blocked<'a>(object: &'a Object, old: Option<&Object>) -> Vec<&'a Value>
 impl OwnerReferencesPermissionEnforcement {
     /// Why not; `None` where it is allowed.
     async fn refusal(&self, asked: &authz::Attributes<'_>) -> Option<String> {
-        match self.authorizer.authorize(asked).await {
-            Ok(verdict) if verdict.decision == Decision::Allow => None,
-            Ok(verdict) => Some(format!("{}, <nil>", verdict.reason)),
-            Err(error) => Some(format!(", {error}")),
-        }
+        let verdict = self.authorizer.authorize(asked).await;
+        let error = verdict.error.as_deref().unwrap_or("<nil>");
+        (!verdict.is_allowed()).then(|| format!("{}, {error}", verdict.reason))
     }
 
     async fn check_owner(&self, attributes: &Attributes<'_>, owner: &Value) -> Result<(), String> {
@@ -74,20 +72,7 @@ impl OwnerReferencesPermissionEnforcement {
 }
 
 fn on_resources<'a>(attributes: &Attributes<'a>) -> authz::Attributes<'a> {
-    authz::Attributes {
-        user: attributes.user,
-        verb: "",
-        is_resource_request: true,
-        group: "",
-        version: "",
-        resource: "",
-        subresource: "",
-        namespace: "",
-        name: "",
-        path: "",
-        field_selector: "",
-        label_selector: "",
-    }
+    authz::Attributes::on_resources(attributes.user, "")
 }
 
 #[async_trait]

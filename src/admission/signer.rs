@@ -1,7 +1,7 @@
 //! Who may do what with the certificates of a signer.
 
 use super::Attributes;
-use crate::authz::{self, Authorizer, Decision};
+use crate::authz::{self, Authorizer};
 
 /// Whether the user may `verb` for a signer: that one, or all of its domain.
 pub(super) async fn may(
@@ -13,21 +13,14 @@ pub(super) async fn may(
     let domain = signer.split('/').next().unwrap_or_default();
     for name in [signer, &format!("{domain}/*")] {
         let asked = authz::Attributes {
-            user: attributes.user,
-            verb,
-            is_resource_request: true,
             group: "certificates.k8s.io",
             version: "*",
             resource: "signers",
-            subresource: "",
-            namespace: "",
             name,
-            path: "",
-            field_selector: "",
-            label_selector: "",
+            ..authz::Attributes::on_resources(attributes.user, verb)
         };
         // An authorizer that can't decide does not allow.
-        if authorizer.authorize(&asked).await.is_ok_and(|verdict| verdict.decision == Decision::Allow) {
+        if authorizer.authorize(&asked).await.is_allowed() {
             return true;
         }
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use async_trait::async_trait;
 use keelson_api::rbac::Rule;
 
-use crate::request::{RequestInfo, UserInfo};
+use crate::request::{RequestInfo, Selectors, UserInfo};
 
 /// What a request asks for, and who asks.
 #[derive(Clone, Copy, Debug)]
@@ -30,10 +30,8 @@ pub struct Attributes<'a> {
     pub name: &'a str,
     /// The decoded path.
     pub path: &'a str,
-    /// The field selector of `list`, `watch` and `deletecollection` as the client sent it; may be empty.
-    pub field_selector: &'a str,
-    /// The label selector of `list`, `watch` and `deletecollection` as the client sent it; may be empty.
-    pub label_selector: &'a str,
+    /// What the selectors of `list`, `watch` and `deletecollection` demand.
+    pub selectors: &'a Selectors,
 }
 
 impl<'a> Attributes<'a> {
@@ -50,8 +48,24 @@ impl<'a> Attributes<'a> {
             namespace: &info.namespace,
             name: &info.name,
             path: &info.path,
-            field_selector: &info.field_selector,
-            label_selector: &info.label_selector,
+            selectors: &info.selectors,
+        }
+    }
+
+    /// Those of a question about resources: all but who asks and the verb is empty.
+    pub fn on_resources(user: &'a UserInfo, verb: &'a str) -> Self {
+        Attributes {
+            user,
+            verb,
+            is_resource_request: true,
+            group: "",
+            version: "",
+            resource: "",
+            subresource: "",
+            namespace: "",
+            name: "",
+            path: "",
+            selectors: Selectors::NONE,
         }
     }
 }
@@ -67,36 +81,45 @@ pub enum Decision {
     NoOpinion,
 }
 
-/// A decision with its reason, which the client may see; may be empty.
+/// What an authorizer says: its decision, and what there is to say about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "nothing is allowed but by a verdict that says so"]
 pub struct Verdict {
     /// The decision.
     pub decision: Decision,
-    /// Why.
+    /// Why; the client may see it. May be empty.
     pub reason: Cow<'static, str>,
+    /// What went wrong on the way to the decision (a webhook is away, for instance). For the log and the client.
+    /// What is allowed is allowed nevertheless; what is not is answered with 500.
+    pub error: Option<String>,
 }
 
 impl Verdict {
-    /// Yes.
-    pub fn allow() -> Self {
-        Verdict { decision: Decision::Allow, reason: Cow::Borrowed("") }
+    /// This, for this reason.
+    pub fn new(decision: Decision, reason: impl Into<Cow<'static, str>>) -> Self {
+        Verdict { decision, reason: reason.into(), error: None }
     }
 
-    /// Yes, for this reason.
-    pub fn allow_because(reason: String) -> Self {
-        Verdict { decision: Decision::Allow, reason: reason.into() }
+    /// Yes.
+    pub fn allow() -> Self {
+        Verdict::new(Decision::Allow, "")
     }
 
     /// Others decide.
     pub fn no_opinion() -> Self {
-        Verdict { decision: Decision::NoOpinion, reason: Cow::Borrowed("") }
+        Verdict::new(Decision::NoOpinion, "")
+    }
+
+    /// Something went wrong; `decision` is what holds then.
+    pub fn failed(decision: Decision, error: impl Into<String>) -> Self {
+        Verdict { error: Some(error.into()), ..Verdict::new(decision, "") }
+    }
+
+    /// Whether it is a yes.
+    pub fn is_allowed(&self) -> bool {
+        self.decision == Decision::Allow
     }
 }
-
-/// An authorizer could not decide (its webhook is away, for instance). For the log and the client.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct AuthorizationError(pub String);
 
 /// What a user may do, as far as it can be listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,10 +136,7 @@ pub struct Rules {
 #[async_trait]
 pub trait Authorizer: Send + Sync {
     /// Judges one request. Cancel safe.
-    ///
-    /// # Errors
-    /// Where it can't decide; the request is then answered with 500.
-    async fn authorize(&self, attributes: &Attributes<'_>) -> Result<Verdict, AuthorizationError>;
+    async fn authorize(&self, attributes: &Attributes<'_>) -> Verdict;
 
     /// What a user may do in a namespace (empty for the cluster). None by default: of most authorizers nobody
     /// can tell. Cancel safe.
@@ -139,22 +159,21 @@ impl Union {
 
 #[async_trait]
 impl Authorizer for Union {
-    /// The first decision; otherwise the errors, and otherwise no opinion, with every reason that was given.
-    async fn authorize(&self, attributes: &Attributes<'_>) -> Result<Verdict, AuthorizationError> {
+    /// The first decision; otherwise no opinion, with every reason that was given and everything that went wrong.
+    async fn authorize(&self, attributes: &Attributes<'_>) -> Verdict {
         let (mut errors, mut reasons) = (Vec::new(), Vec::new());
         for authorizer in &self.authorizers {
-            match authorizer.authorize(attributes).await {
-                Ok(Verdict { decision: Decision::NoOpinion, reason }) if reason.is_empty() => {}
-                Ok(Verdict { decision: Decision::NoOpinion, reason }) => reasons.push(reason),
-                Ok(decided) => return Ok(decided),
-                Err(AuthorizationError(error)) => errors.push(error),
+            let verdict = authorizer.authorize(attributes).await;
+            if verdict.decision != Decision::NoOpinion {
+                return verdict;
             }
+            if !verdict.reason.is_empty() {
+                reasons.push(verdict.reason);
+            }
+            errors.extend(verdict.error);
         }
-        match errors.len() {
-            0 => Ok(Verdict { decision: Decision::NoOpinion, reason: reasons.join("\n").into() }),
-            1 => Err(AuthorizationError(errors.remove(0))),
-            _ => Err(AuthorizationError(format!("[{}]", errors.join(", ")))),
-        }
+        let reason = reasons.join("\n").into();
+        Verdict { decision: Decision::NoOpinion, reason, error: joined(errors) }
     }
 
     /// Those of all.
@@ -167,5 +186,16 @@ impl Authorizer for Union {
             all.errors.extend(errors);
         }
         all
+    }
+}
+
+/// Errors as one text, each once.
+pub(super) fn joined(mut errors: Vec<String>) -> Option<String> {
+    let mut seen = std::collections::HashSet::new();
+    errors.retain(|error| seen.insert(error.clone()));
+    match errors.len() {
+        0 => None,
+        1 => errors.pop(),
+        _ => Some(format!("[{}]", errors.join(", "))),
     }
 }

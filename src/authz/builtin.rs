@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use keelson_api::rbac::Rule;
 
-use super::{Attributes, AuthorizationError, Authorizer, Rules, Verdict};
+use super::{Attributes, Authorizer, Decision, Rules, Verdict};
 use crate::request::UserInfo;
 
 /// The group whose members may do everything.
@@ -18,9 +18,9 @@ pub struct PrivilegedGroup(pub &'static str);
 
 #[async_trait]
 impl Authorizer for PrivilegedGroup {
-    async fn authorize(&self, attributes: &Attributes<'_>) -> Result<Verdict, AuthorizationError> {
+    async fn authorize(&self, attributes: &Attributes<'_>) -> Verdict {
         let member = attributes.user.in_group(self.0);
-        Ok(if member { Verdict::allow() } else { Verdict::no_opinion() })
+        if member { Verdict::allow() } else { Verdict::no_opinion() }
     }
 }
 
@@ -29,8 +29,8 @@ pub struct AlwaysAllow;
 
 #[async_trait]
 impl Authorizer for AlwaysAllow {
-    async fn authorize(&self, _: &Attributes<'_>) -> Result<Verdict, AuthorizationError> {
-        Ok(Verdict::allow())
+    async fn authorize(&self, _: &Attributes<'_>) -> Verdict {
+        Verdict::allow()
     }
 
     async fn rules_for(&self, _: &UserInfo, _: &str) -> Rules {
@@ -46,9 +46,8 @@ pub struct AlwaysDeny;
 
 #[async_trait]
 impl Authorizer for AlwaysDeny {
-    async fn authorize(&self, _: &Attributes<'_>) -> Result<Verdict, AuthorizationError> {
-        let reason = "Everything is forbidden.".into();
-        Ok(Verdict { reason, ..Verdict::no_opinion() })
+    async fn authorize(&self, _: &Attributes<'_>) -> Verdict {
+        Verdict::new(Decision::NoOpinion, "Everything is forbidden.")
     }
 }
 
@@ -57,10 +56,10 @@ pub struct PublicInfo;
 
 #[async_trait]
 impl Authorizer for PublicInfo {
-    async fn authorize(&self, attributes: &Attributes<'_>) -> Result<Verdict, AuthorizationError> {
+    async fn authorize(&self, attributes: &Attributes<'_>) -> Verdict {
         let public = !attributes.is_resource_request
             && attributes.verb == "get"
             && PUBLIC_PATHS.contains(&attributes.path);
-        Ok(if public { Verdict::allow() } else { Verdict::no_opinion() })
+        if public { Verdict::allow() } else { Verdict::no_opinion() }
     }
 }

@@ -17,7 +17,7 @@ use keelson_apimachinery::content::names::{NameRule, dns_label, dns_subdomain};
 use keelson_apimachinery::field::quote;
 use parking_lot::Mutex;
 
-use super::{Attributes, Authorizer, Decision, MASTERS, forbidden};
+use super::{Attributes, Authorizer, MASTERS, forbidden};
 use crate::request::UserInfo;
 
 const ANONYMOUS: &str = "system:anonymous";
@@ -178,18 +178,11 @@ impl<'a> Rights<'a> {
 
     fn attributes(&self, group: &'a str, resource: &'a str, name: &'a str) -> Attributes<'a> {
         Attributes {
-            user: self.requestor,
-            verb: self.verb,
-            is_resource_request: true,
             group,
             version: "v1",
             resource,
-            subresource: "",
-            namespace: "",
             name,
-            path: "",
-            field_selector: "",
-            label_selector: "",
+            ..Attributes::on_resources(self.requestor, self.verb)
         }
     }
 
@@ -267,10 +260,11 @@ impl<'a> Rights<'a> {
 }
 
 async fn ask(authorizer: &dyn Authorizer, attributes: &Attributes<'_>) -> Result<(), Status> {
-    match authorizer.authorize(attributes).await {
-        Ok(verdict) if verdict.decision == Decision::Allow => Ok(()),
-        Ok(verdict) => Err(forbidden(attributes, &verdict.reason)),
-        Err(error) => Err(forbidden(attributes, &error.to_string())),
+    let verdict = authorizer.authorize(attributes).await;
+    match &verdict.error {
+        _ if verdict.is_allowed() => Ok(()),
+        Some(error) => Err(forbidden(attributes, error)),
+        None => Err(forbidden(attributes, &verdict.reason)),
     }
 }
 

@@ -13,7 +13,7 @@ mod forbidden;
 pub mod impersonation;
 pub mod rbac;
 
-pub use authorizer::{Attributes, AuthorizationError, Authorizer, Decision, Rules, Union, Verdict};
+pub use authorizer::{Attributes, Authorizer, Decision, Rules, Union, Verdict};
 pub use builtin::{AlwaysAllow, AlwaysDeny, MASTERS, PrivilegedGroup, PublicInfo};
 pub use forbidden::forbidden;
 

@@ -16,7 +16,8 @@ use keelson_api::rbac::Rule;
 
 pub use index::{Binding, Policy, RoleRef, Subject};
 
-use super::{Attributes, AuthorizationError, Authorizer, Rules, Verdict};
+use super::authorizer::joined;
+use super::{Attributes, Authorizer, Decision, Rules, Verdict};
 use crate::request::UserInfo;
 
 /// Brings a [`Policy`] up to date with what was written here.
@@ -41,7 +42,7 @@ impl Rbac {
 
 #[async_trait]
 impl Authorizer for Rbac {
-    async fn authorize(&self, attributes: &Attributes<'_>) -> Result<Verdict, AuthorizationError> {
+    async fn authorize(&self, attributes: &Attributes<'_>) -> Verdict {
         self.freshness.catch_up().await;
         let mut missing = Vec::new();
         let policy = self.policy.now();
@@ -51,13 +52,13 @@ impl Authorizer for Rbac {
                 continue;
             };
             if rules.iter().any(|rule| allows(rule, attributes)) {
-                return Ok(Verdict::allow_because(format!("RBAC: allowed by {bound}")));
+                return Verdict::new(Decision::Allow, format!("RBAC: allowed by {bound}"));
             }
         }
-        Ok(match joined(missing) {
+        match joined(missing) {
             None => Verdict::no_opinion(),
-            Some(errors) => Verdict { reason: format!("RBAC: {errors}").into(), ..Verdict::no_opinion() },
-        })
+            Some(errors) => Verdict::new(Decision::NoOpinion, format!("RBAC: {errors}")),
+        }
     }
 
     async fn rules_for(&self, user: &UserInfo, namespace: &str) -> Rules {
@@ -73,17 +74,6 @@ impl Authorizer for Rbac {
         }
         found.errors.extend(joined(missing));
         found
-    }
-}
-
-/// Errors as one text, each once.
-fn joined(mut errors: Vec<String>) -> Option<String> {
-    let mut seen = std::collections::HashSet::new();
-    errors.retain(|error| seen.insert(error.clone()));
-    match errors.len() {
-        0 => None,
-        1 => errors.pop(),
-        _ => Some(format!("[{}]", errors.join(", "))),
     }
 }
 

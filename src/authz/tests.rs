@@ -20,7 +20,7 @@ fn info(request: &str) -> RequestInfo {
 async fn modes_decide() {
     let check = async |mode: Mode, user: UserInfo, request: &str, allowed: bool| {
         let info = info(request);
-        let verdict = mode.authorizer().authorize(&Attributes::of(&user, &info)).await.expect("a verdict");
+        let verdict = mode.authorizer().authorize(&Attributes::of(&user, &info)).await;
         assert_eq!(verdict.decision == Decision::Allow, allowed, "{mode:?} {} {request}", user.name);
     };
     let admin = || user("admin", &["system:masters", "system:authenticated"]);
@@ -70,24 +70,27 @@ fn refusals_read_as_upstreams() {
 
 #[tokio::test]
 async fn the_first_decision_counts_and_reasons_are_kept() {
-    struct Says(Result<Verdict, AuthorizationError>);
+    use Decision::{Allow, Deny, NoOpinion};
+    struct Says(Verdict);
     #[async_trait::async_trait]
     impl Authorizer for Says {
-        async fn authorize(&self, _: &Attributes<'_>) -> Result<Verdict, AuthorizationError> {
+        async fn authorize(&self, _: &Attributes<'_>) -> Verdict {
             self.0.clone()
         }
     }
-    let says = |decision, reason: &'static str| Ok(Verdict { decision, reason: reason.into() });
-    let fails = |text: &str| Err(AuthorizationError(text.to_owned()));
-    let check = async |all: Vec<Result<Verdict, AuthorizationError>>, wanted| {
+    let says = |decision, reason: &'static str| Verdict::new(decision, reason);
+    let fails = |text: &str| Verdict::failed(NoOpinion, text);
+    let check = async |all: Vec<Verdict>, wanted| {
         let union = Union::new(all.into_iter().map(|v| Box::new(Says(v)) as Box<dyn Authorizer>).collect());
         let (user, info) = (user("a", &[]), info("GET /"));
         assert_eq!(union.authorize(&Attributes::of(&user, &info)).await, wanted);
     };
-    use Decision::{Allow, Deny, NoOpinion};
     check(vec![says(NoOpinion, "a"), says(Deny, "b"), says(Allow, "")], says(Deny, "b")).await;
     check(vec![fails("x"), says(Allow, "")], says(Allow, "")).await;
     check(vec![says(NoOpinion, "a"), says(NoOpinion, ""), says(NoOpinion, "b")], says(NoOpinion, "a\nb"))
         .await;
-    check(vec![fails("x"), says(NoOpinion, "a"), fails("y")], fails("[x, y]")).await;
+    let failed = Verdict { reason: "a".into(), ..fails("[x, y]") };
+    check(vec![fails("x"), says(NoOpinion, "a"), fails("y"), fails("x")], failed).await;
+    let denied = Verdict::failed(Deny, "down");
+    check(vec![denied.clone(), says(Allow, "")], denied).await;
 }

@@ -75,11 +75,11 @@ impl<'a> Admission<'a> {
     /// An update or patch that creates needs the right to create.
     async fn may_create(&self) -> Result<(), Status> {
         let attributes = Attributes { verb: "create", ..Attributes::of(self.call.user, self.call.info) };
-        let verdict = self.authorizer.authorize(&attributes).await.map_err(Status::internal)?;
-        if verdict.decision == Decision::Allow {
-            Ok(())
-        } else {
-            Err(forbidden(&attributes, &verdict.reason))
+        let verdict = self.authorizer.authorize(&attributes).await;
+        match verdict.error {
+            _ if verdict.decision == Decision::Allow => Ok(()),
+            Some(error) => Err(Status::internal(error)),
+            None => Err(forbidden(&attributes, &verdict.reason)),
         }
     }
 }

@@ -7,6 +7,8 @@ use http::StatusCode;
 use keelson_api::rbac::Rule;
 use keelson_apimachinery::field::{ErrorType, FieldError, Path, quote};
 use keelson_apimachinery::meta::Object;
+use keelson_apimachinery::selector::syntax::{label_key_errors, label_value_errors};
+use keelson_apimachinery::selector::{fields, labels};
 use keelson_apimachinery::{Map, Status, Value};
 use keelson_base::clock;
 
@@ -18,7 +20,7 @@ use super::represent::Item;
 use super::{Endpoints, body, negotiation};
 use crate::authz::{Attributes, Decision, Rules};
 use crate::registry::{Admit, Operation};
-use crate::request::{Body, Response, UserInfo, WriteKind, WriteParameters};
+use crate::request::{Body, Demands, Response, Selectors, UserInfo, WriteKind, WriteParameters};
 
 /// A kind of review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +101,7 @@ pub(super) async fn serve(
         }
         Review::Token => review_token(endpoints, &review).await,
         Review::SelfAccess | Review::Access | Review::LocalAccess => {
-            judge(endpoints, call, kind, &review).await?
+            judge(endpoints, call, kind, &review).await
         }
         Review::SelfRules => {
             let namespace = review.str_at(&["spec", "namespace"]);
@@ -178,7 +180,7 @@ fn rules_tree(found: &Rules) -> Map {
 }
 
 /// Asks the authorizer.
-async fn judge(endpoints: &Endpoints, call: &Call<'_>, kind: Review, review: &Object) -> Result<Map, Status> {
+async fn judge(endpoints: &Endpoints, call: &Call<'_>, kind: Review, review: &Object) -> Map {
     let subject;
     let user = match kind {
         Review::SelfAccess => call.user,
@@ -189,39 +191,96 @@ async fn judge(endpoints: &Endpoints, call: &Call<'_>, kind: Review, review: &Ob
     };
     let on = |path: &[&'static str]| review.str_at(path);
     let resource = review.at(&["spec", "resourceAttributes"]).is_some();
-    let of_resource = |key| if resource { on(&["spec", "resourceAttributes", key]) } else { "" };
-    let selector = |key| if resource { on(&["spec", "resourceAttributes", key, "rawSelector"]) } else { "" };
-    let attributes = Attributes {
-        user,
-        verb: if resource { of_resource("verb") } else { on(&["spec", "nonResourceAttributes", "verb"]) },
-        is_resource_request: resource,
-        group: of_resource("group"),
-        version: of_resource("version"),
-        resource: of_resource("resource"),
-        subresource: of_resource("subresource"),
-        namespace: of_resource("namespace"),
-        name: of_resource("name"),
-        path: if resource { "" } else { on(&["spec", "nonResourceAttributes", "path"]) },
-        field_selector: selector("fieldSelector"),
-        label_selector: selector("labelSelector"),
+    let of_resource = |key| on(&["spec", "resourceAttributes", key]);
+    let of_path = |key| on(&["spec", "nonResourceAttributes", key]);
+    let selectors = Selectors {
+        fields: field_demands(review.at(&["spec", "resourceAttributes", "fieldSelector"])),
+        labels: label_demands(review.at(&["spec", "resourceAttributes", "labelSelector"])),
     };
+    let attributes = match resource {
+        true => Attributes {
+            group: of_resource("group"),
+            version: Some(of_resource("version")).filter(|version| !version.is_empty()).unwrap_or("*"),
+            resource: of_resource("resource"),
+            subresource: of_resource("subresource"),
+            namespace: of_resource("namespace"),
+            name: of_resource("name"),
+            selectors: &selectors,
+            ..Attributes::on_resources(user, of_resource("verb"))
+        },
+        false => Attributes {
+            is_resource_request: false,
+            path: of_path("path"),
+            ..Attributes::on_resources(user, of_path("verb"))
+        },
+    };
+    let verdict = endpoints.config.authorizer.authorize(&attributes).await;
     let mut status = Map::new();
-    match endpoints.config.authorizer.authorize(&attributes).await {
-        Ok(verdict) => {
-            status.insert("allowed", verdict.decision == Decision::Allow);
-            if verdict.decision == Decision::Deny {
-                status.insert("denied", true);
-            }
-            if !verdict.reason.is_empty() {
-                status.insert("reason", &*verdict.reason);
-            }
-        }
-        Err(error) => {
-            status.insert("allowed", false);
-            status.insert("evaluationError", error.to_string());
-        }
+    status.insert("allowed", verdict.is_allowed());
+    if verdict.decision == Decision::Deny {
+        status.insert("denied", true);
     }
-    Ok(status)
+    if !verdict.reason.is_empty() {
+        status.insert("reason", &*verdict.reason);
+    }
+    let ignored = [ignored("fieldSelector", &selectors.fields), ignored("labelSelector", &selectors.labels)];
+    let errors: Vec<String> = verdict.error.into_iter().chain(ignored.into_iter().flatten()).collect();
+    if !errors.is_empty() {
+        status.insert("evaluationError", errors.join("; "));
+    }
+    status
+}
+
+/// What there is to say where demands of a selector could not be read.
+fn ignored<R>(selector: &str, demands: &Demands<R>) -> Option<String> {
+    let partially = if demands.requirements.is_empty() { "" } else { "partially " };
+    let text = format!("spec.resourceAttributes.{selector} {partially}ignored due to parse error");
+    demands.error.is_some().then_some(text)
+}
+
+/// The requirements of a selector in a review.
+fn requirements(selector: &Value) -> &[Value] {
+    selector.get("requirements").and_then(Value::as_array).unwrap_or_default()
+}
+
+fn field_demands(selector: Option<&Value>) -> Demands<fields::Requirement> {
+    let Some(selector) = selector else { return Demands::default() };
+    if requirements(selector).is_empty() {
+        return Demands::of_fields(selector.str_at(&["rawSelector"]));
+    }
+    Demands::gather(requirements(selector).iter().map(field_requirement))
+}
+
+/// A requirement as selectors have it, which know single values alone.
+fn field_requirement(requirement: &Value) -> Result<fields::Requirement, String> {
+    let values = texts(requirement.get("values"));
+    if values.len() > 1 {
+        return Err("fieldSelectors do not yet support multiple values".into());
+    }
+    let (operator, word) = match requirement.str_at(&["operator"]) {
+        "In" => (fields::Operator::Equals, "in"),
+        "NotIn" => (fields::Operator::NotEquals, "not in"),
+        other @ ("Exists" | "DoesNotExist") => {
+            return Err(format!("fieldSelectors do not yet support {other}"));
+        }
+        other => return Err(format!("{} is not a valid field selector operator", quote(other))),
+    };
+    let [value] = values.as_slice() else {
+        return Err(format!("fieldSelectors {word} must have one value"));
+    };
+    Ok(fields::Requirement {
+        field: requirement.str_at(&["key"]).into(),
+        operator,
+        value: value.as_str().into(),
+    })
+}
+
+fn label_demands(selector: Option<&Value>) -> Demands<labels::Requirement> {
+    let Some(selector) = selector else { return Demands::default() };
+    if requirements(selector).is_empty() {
+        return Demands::of_labels(selector.str_at(&["rawSelector"]));
+    }
+    Demands::gather(requirements(selector).iter().map(labels::Requirement::read))
 }
 
 fn subject_of(review: &Object) -> UserInfo {
@@ -260,8 +319,8 @@ fn check_access(kind: Review, review: &Object) -> Result<(), Status> {
     }
     if let Some(attributes) = of_resource {
         let path = spec.child("resourceAttributes");
-        check_selector(&path.child("fieldSelector"), attributes.get("fieldSelector"), &mut errors);
-        check_selector(&path.child("labelSelector"), attributes.get("labelSelector"), &mut errors);
+        check_selector(&path.child("fieldSelector"), attributes.get("fieldSelector"), false, &mut errors);
+        check_selector(&path.child("labelSelector"), attributes.get("labelSelector"), true, &mut errors);
     }
     check_metadata(kind, review, &mut errors);
     if kind == Review::LocalAccess {
@@ -283,26 +342,23 @@ fn non_resource(spec: &Path, value: &Value, why: &str) -> FieldError {
     FieldError::new(ErrorType::Invalid, &spec.child("nonResourceAttributes"), Some(shown), why)
 }
 
-fn check_selector(path: &Path, selector: Option<&Value>, errors: &mut Vec<FieldError>) {
+/// What is wrong with a field selector, or a label selector, of a review.
+fn check_selector(path: &Path, selector: Option<&Value>, of_labels: bool, errors: &mut Vec<FieldError>) {
     let Some(selector) = selector.filter(|s| !s.is_null()) else { return };
     let raw = selector.str_at(&["rawSelector"]);
-    let requirements = selector.get("requirements").and_then(Value::as_array).unwrap_or_default();
+    let requirements = requirements(selector);
     if !raw.is_empty() && !requirements.is_empty() {
         let why = "may not specified at the same time as requirements";
         errors.push(FieldError::invalid(&path.child("rawSelector"), raw, why));
     }
     if raw.is_empty() && requirements.is_empty() {
-        let why = match path.to_string() {
-            path if path.ends_with("fieldSelector") => {
-                "when fieldSelector is specified, requirements or rawSelector is required".to_owned()
-            }
-            path => format!("when {path} is specified, requirements or rawSelector is required"),
-        };
+        let why = format!("when {path} is specified, requirements or rawSelector is required");
         errors.push(FieldError::required(&path.child("requirements"), why));
     }
     for (i, requirement) in requirements.iter().enumerate() {
         let path = path.child("requirements").index(i);
-        if requirement.str_at(&["key"]).is_empty() {
+        let key = requirement.str_at(&["key"]);
+        if !of_labels && key.is_empty() {
             errors.push(FieldError::required(&path.child("key"), "must be specified"));
         }
         let values = requirement.get("values").and_then(Value::as_array).unwrap_or_default();
@@ -315,7 +371,20 @@ fn check_selector(path: &Path, selector: Option<&Value>, errors: &mut Vec<FieldE
                 let why = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
                 errors.push(FieldError::forbidden(&path.child("values"), why));
             }
+            // What a newer client means by others is not known here; to leave it out asks for more.
             _ => {}
+        }
+        if of_labels {
+            let errors_of_key = label_key_errors(key);
+            errors.extend(
+                errors_of_key.into_iter().map(|why| FieldError::invalid(&path.child("key"), key, why)),
+            );
+            for (i, value) in texts(requirement.get("values")).iter().enumerate() {
+                let path = path.child("values").index(i);
+                errors.extend(
+                    label_value_errors(value).into_iter().map(|why| FieldError::invalid(&path, value, why)),
+                );
+            }
         }
     }
 }

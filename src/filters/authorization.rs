@@ -11,7 +11,7 @@ use http::request::Parts;
 use tower::{Layer, Service};
 use tracing::{debug, error};
 
-use crate::authz::{self, Attributes, Authorizer, Decision};
+use crate::authz::{self, Attributes, Authorizer};
 use crate::endpoints::respond;
 use crate::request::{Authenticated, Authorized, Request, RequestInfo, Response};
 use crate::telemetry::{Attempt, Metrics};
@@ -77,12 +77,13 @@ async fn check(layer: &AuthorizationLayer, request: &Parts) -> Result<Authorized
         return Err(internal_error(request, "no user on request"));
     };
     let attributes = Attributes::of(authenticated.user(), info);
-    match layer.authorizer.authorize(&attributes).await {
-        Ok(verdict) if verdict.decision == Decision::Allow => {
+    let verdict = layer.authorizer.authorize(&attributes).await;
+    match &verdict.error {
+        _ if verdict.is_allowed() => {
             layer.metrics.authorization(Attempt::Success);
             Ok(Authorized::new())
         }
-        Ok(verdict) => {
+        None => {
             layer.metrics.authorization(Attempt::Failure);
             debug!(path = info.path.as_str(), reason = &*verdict.reason, "Forbidden");
             let format = respond::Format::of(&request.headers, &request.uri);
@@ -90,10 +91,10 @@ async fn check(layer: &AuthorizationLayer, request: &Parts) -> Result<Authorized
             refusal.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
             Err(refusal)
         }
-        Err(failure) => {
+        Some(failure) => {
             layer.metrics.authorization(Attempt::Error);
-            error!(error = %failure, "can't authorize the request");
-            Err(internal_error(request, &failure.0))
+            error!(error = failure, "can't authorize the request");
+            Err(internal_error(request, failure))
         }
     }
 }

@@ -4,8 +4,8 @@ use http::{Method, Uri};
 use keelson_apimachinery::selector::fields;
 use keelson_apimachinery::{Status, Text};
 
-use super::Query;
 use super::query::percent_decoded;
+use super::{Query, Selectors};
 
 /// What a request asks for, as authorization, audit, metrics and the endpoints see it. Whether such a
 /// resource exists is not known here.
@@ -36,10 +36,8 @@ pub struct RequestInfo {
     pub name: Text,
     /// The path's segments from the resource on.
     pub parts: Vec<Text>,
-    /// The raw field selector of `list`, `watch` and `deletecollection`.
-    pub field_selector: Text,
-    /// The raw label selector of `list`, `watch` and `deletecollection`.
-    pub label_selector: Text,
+    /// What the selectors of `list`, `watch` and `deletecollection` demand.
+    pub selectors: Selectors,
 }
 
 impl RequestInfo {
@@ -151,8 +149,8 @@ impl RequestInfo {
             }
         }
         if !by_path {
-            self.field_selector = field_selector.unwrap_or_default().into();
-            self.label_selector = label_selector.unwrap_or_default().into();
+            self.selectors =
+                Selectors::parse(field_selector.unwrap_or_default(), label_selector.unwrap_or_default());
         }
     }
 }
@@ -238,12 +236,16 @@ mod tests {
     fn selectors_of_collections() {
         let info = parse("GET /api/v1/pods?fieldSelector=metadata.name%3Dx&labelSelector=a%3Db&watch=1");
         assert_eq!((info.name.as_str(), info.verb.as_str()), ("x", "watch"));
-        assert_eq!((info.field_selector.as_str(), info.label_selector.as_str()), ("metadata.name=x", "a=b"));
+        assert_eq!(info.selectors, Selectors::parse("metadata.name=x", "a=b"));
+        assert!(parse("GET /api/v1/pods?fieldSelector=x").selectors.fields.error.is_some());
         assert_eq!(parse("GET /api/v1/pods?fieldSelector=metadata.name%3Da/b").name, "");
         assert_eq!(parse("GET /api/v1/pods?fieldSelector=metadata.name%3Da&limit=x").name, "");
-        assert_eq!(parse("GET /api/v1/watch/pods?labelSelector=a").label_selector, "");
-        assert_eq!(parse("GET /api/v1/namespaces/d/pods/x?labelSelector=a").label_selector, "");
-        assert_eq!(parse("DELETE /api/v1/pods?labelSelector=a").label_selector, "a");
+        for request in
+            ["GET /api/v1/watch/pods?labelSelector=a", "GET /api/v1/namespaces/d/pods/x?labelSelector=a"]
+        {
+            assert_eq!(&parse(request).selectors, Selectors::NONE, "{request}");
+        }
+        assert_eq!(parse("DELETE /api/v1/pods?labelSelector=a").selectors, Selectors::parse("", "a"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod evidence;
 mod info;
 mod options;
 mod query;
+mod selectors;
 mod upgrade;
 mod user;
 
@@ -20,6 +21,7 @@ pub use options::{
 };
 pub(crate) use options::{MAX_FIELD_MANAGER, is_printable};
 pub use query::Query;
+pub use selectors::{Demands, Selectors};
 pub use upgrade::Upgrade;
 pub use user::UserInfo;
 

@@ -69,8 +69,6 @@ async fn judge(policy: &Arc<Policy>, user: &UserInfo, what: &str) -> Verdict {
     let (group, resource) = what.split_once(':').unwrap_or(("", what));
     let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
     let attributes = Attributes {
-        user,
-        verb,
         is_resource_request: !path,
         group,
         version: "v1",
@@ -79,10 +77,9 @@ async fn judge(policy: &Arc<Policy>, user: &UserInfo, what: &str) -> Verdict {
         namespace: words.next().unwrap_or(""),
         name: words.next().unwrap_or(""),
         path: if path { what } else { "" },
-        field_selector: "",
-        label_selector: "",
+        ..Attributes::on_resources(user, verb)
     };
-    rbac.authorize(&attributes).await.expect("RBAC never fails")
+    rbac.authorize(&attributes).await
 }
 
 #[tokio::test]

@@ -90,6 +90,23 @@ impl Requirement {
         if errors.is_empty() { Ok(Requirement { key, operator, values }) } else { Err(aggregate(&errors)) }
     }
 
+    /// The requirement that a `LabelSelectorRequirement` describes.
+    ///
+    /// # Errors
+    /// Upstream's text for an operator that this kind doesn't have, and for what [`Requirement::new`] refuses.
+    pub fn read(expression: &Value) -> Result<Self, String> {
+        let operator = match expression.str_at(&["operator"]) {
+            "In" => Operator::In,
+            "NotIn" => Operator::NotIn,
+            "Exists" => Operator::Exists,
+            "DoesNotExist" => Operator::DoesNotExist,
+            other => return Err(format!("{} is not a valid label selector operator", quote(other))),
+        };
+        let values = expression.get("values").and_then(Value::as_array).unwrap_or_default();
+        let values = values.iter().map(|v| v.as_str().unwrap_or_default().into()).collect();
+        Requirement::new(expression.str_at(&["key"]).into(), operator, values)
+    }
+
     /// The label's key.
     pub fn key(&self) -> &str {
         &self.key
@@ -232,16 +249,7 @@ pub fn from_label_selector(selector: &Value) -> Result<Selector, String> {
         requirements.push(Requirement::new(key.into(), Operator::Equals, values)?);
     }
     for expression in selector.get("matchExpressions").and_then(Value::as_array).unwrap_or_default() {
-        let operator = match expression.str_at(&["operator"]) {
-            "In" => Operator::In,
-            "NotIn" => Operator::NotIn,
-            "Exists" => Operator::Exists,
-            "DoesNotExist" => Operator::DoesNotExist,
-            other => return Err(format!("{} is not a valid label selector operator", quote(other))),
-        };
-        let values = expression.get("values").and_then(Value::as_array).unwrap_or_default();
-        let values = values.iter().map(|v| v.as_str().unwrap_or_default().into()).collect();
-        requirements.push(Requirement::new(expression.str_at(&["key"]).into(), operator, values)?);
+        requirements.push(Requirement::read(expression)?);
     }
     Ok(Selector::new(requirements))
 }
