@@ -3,15 +3,18 @@
 //! The modules follow the way of a request: [`server`] takes the connection, [`filters`] check the request
 //! (with the engines [`authn`] and [`authz`]) and leave their evidence in [`request`] types, [`endpoints`]
 //! negotiate, decode and run the verb, [`admission`] changes and refuses writes, [`registry`] keeps the objects. [`options`] is the command line,
-//! [`bootstrap`] what a fresh cluster holds, [`telemetry`] logs and metrics.
+//! [`bootstrap`] what a fresh cluster holds, [`config_file`] reads configuration, [`outbound`] sends the server's own
+//! requests, [`telemetry`] logs and metrics.
 
 pub mod admission;
 pub mod authn;
 pub mod authz;
 pub mod bootstrap;
+pub mod config_file;
 pub mod endpoints;
 pub mod filters;
 pub mod options;
+pub mod outbound;
 pub mod registry;
 pub mod request;
 pub mod server;

@@ -9,8 +9,8 @@ struct Room {
     may_use: &'static [&'static str],
 }
 
-/// What every room may use: what a request is, and how to log and count.
-const COMMON: [&str; 2] = ["request", "telemetry"];
+/// What every room may use: what a request is, how to log and count, to read configuration, to send requests.
+const COMMON: [&str; 4] = ["request", "telemetry", "config_file", "outbound"];
 
 const ROOMS: &[Room] = &[
     Room {
@@ -38,6 +38,8 @@ const ROOMS: &[Room] = &[
     Room { name: "registry", may_use: &[] },
     Room { name: "request", may_use: &[] },
     Room { name: "telemetry", may_use: &[] },
+    Room { name: "config_file", may_use: &[] },
+    Room { name: "outbound", may_use: &[] },
 ];
 
 /// The rooms that may name the storage crate.
