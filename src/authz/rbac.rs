@@ -5,15 +5,18 @@
 //!
 //! Source: "Using RBAC Authorization" in the Kubernetes documentation.
 
+mod escalation;
 mod index;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use keelson_api::rbac::Rule;
 
+pub use escalation::{Escalation, GROUP, Grant, Roles};
 pub use index::{Binding, Policy, RoleRef, Subject};
 
 use super::authorizer::joined;
@@ -28,6 +31,7 @@ pub trait Freshness: Send + Sync {
 }
 
 /// See the module.
+#[derive(Clone)]
 pub struct Rbac {
     policy: Arc<Policy>,
     freshness: Arc<dyn Freshness>,
@@ -37,6 +41,24 @@ impl Rbac {
     /// Decides by `policy`, once `freshness` says that it is as fresh as it should be.
     pub fn new(policy: Arc<Policy>, freshness: Arc<dyn Freshness>) -> Self {
         Rbac { policy, freshness }
+    }
+
+    /// The rules that a user holds in a namespace (empty for the cluster), and the roles that are bound to it and
+    /// don't exist. Each binding counts once. Cancel safe.
+    async fn held_by(&self, user: &UserInfo, namespace: &str) -> (Vec<Rule>, Vec<RoleRef>) {
+        self.freshness.catch_up().await;
+        let policy = self.policy.now();
+        let (mut rules, mut lost, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+        for bound in policy.bound_to(user, namespace) {
+            if !seen.insert(std::ptr::from_ref(bound.binding)) {
+                continue;
+            }
+            match policy.rules(bound.binding) {
+                Some(found) => rules.extend(found.iter().cloned()),
+                None => lost.push(bound.binding.role.clone()),
+            }
+        }
+        (rules, lost)
     }
 }
 
@@ -62,18 +84,9 @@ impl Authorizer for Rbac {
     }
 
     async fn rules_for(&self, user: &UserInfo, namespace: &str) -> Rules {
-        self.freshness.catch_up().await;
-        let policy = self.policy.now();
-        let mut found = Rules::default();
-        let mut missing = Vec::new();
-        for bound in policy.bound_to(user, namespace) {
-            match policy.rules(bound.binding) {
-                Some(rules) => found.rules.extend(rules.iter().cloned()),
-                None => missing.push(bound.binding.role.not_found()),
-            }
-        }
-        found.errors.extend(joined(missing));
-        found
+        let (rules, lost) = self.held_by(user, namespace).await;
+        let errors = joined(lost.iter().map(RoleRef::not_found).collect());
+        Rules { rules, errors: errors.into_iter().collect(), ..Rules::default() }
     }
 }
 
@@ -85,9 +98,9 @@ fn allows(rule: &Rule, attributes: &Attributes<'_>) -> bool {
         return false;
     }
     if !attributes.is_resource_request {
-        return rule.non_resource_urls.iter().any(|url| match url.strip_suffix('*') {
-            Some(prefix) => attributes.path.starts_with(prefix),
-            None => url == attributes.path,
+        return rule.non_resource_urls.iter().any(|url| match url.ends_with('*') {
+            true => attributes.path.starts_with(url.trim_end_matches('*')),
+            false => url == attributes.path,
         });
     }
     let of_resource = |text: &keelson_apimachinery::Text| {

@@ -7,6 +7,7 @@ use keelson_apimachinery::meta::Object;
 use super::call::{Call, dedup_owner_references};
 use super::{Endpoints, route};
 use crate::admission::{self, Chain, Notes, Reinvocation};
+use crate::authz::rbac::{self, Escalation};
 use crate::authz::{Attributes, Authorizer, Decision, forbidden};
 use crate::registry::{Admit, Operation, Warnings, WriteContext};
 
@@ -14,6 +15,7 @@ use crate::registry::{Admit, Operation, Warnings, WriteContext};
 pub(super) struct Admission<'a> {
     chain: &'a Chain,
     authorizer: &'a dyn Authorizer,
+    escalation: &'a Escalation,
     call: &'a Call<'a>,
     context: WriteContext<'a>,
     notes: CallNotes<'a>,
@@ -25,6 +27,7 @@ impl<'a> Admission<'a> {
         Admission {
             chain: &endpoints.config.admission,
             authorizer: &*endpoints.config.authorizer,
+            escalation: &endpoints.config.escalation,
             call,
             context: *context,
             notes: CallNotes(call.warnings),
@@ -72,6 +75,16 @@ impl<'a> Admission<'a> {
         }
     }
 
+    /// Who writes roles and bindings gives no rights that they don't have.
+    async fn may_grant(&self, new: &Object, old: Option<&Object>) -> Result<(), Status> {
+        let (info, resource) = (self.call.info, &self.call.served.resource.plural);
+        if info.api_group != rbac::GROUP {
+            return Ok(());
+        }
+        let (user, namespace, name) = (self.call.user, &info.namespace, route::name(info));
+        self.escalation.check(&rbac::Grant { user, resource, namespace, name, new, old }).await
+    }
+
     /// An update or patch that creates needs the right to create.
     async fn may_create(&self) -> Result<(), Status> {
         let attributes = Attributes { verb: "create", ..Attributes::of(self.call.user, self.call.info) };
@@ -100,7 +113,7 @@ impl Admit for Admission<'_> {
         }
         self.chain.admit(&attributes, Some(object)).await?;
         dedup_owner_references(object, true, self.call.warnings);
-        Ok(())
+        self.may_grant(object, old).await
     }
 
     async fn validate(

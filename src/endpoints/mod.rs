@@ -69,6 +69,7 @@ use crate::admission::Chain;
 use crate::authn::Authenticator;
 use crate::authn::service_account::Issuer;
 use crate::authz::Authorizer;
+use crate::authz::rbac::Escalation;
 use crate::registry::{Registry, Warnings, WriteContext};
 use crate::request::{Authenticated, Authorized, Body, Query, Request, RequestInfo, Response};
 use crate::telemetry::Metrics;
@@ -85,6 +86,8 @@ pub struct EndpointsConfig {
     pub admission: Arc<Chain>,
     /// Judges what endpoints have to ask beyond the request itself: reviews, and updates that create.
     pub authorizer: Arc<dyn Authorizer>,
+    /// Keeps who writes roles and bindings from giving rights that they don't have.
+    pub escalation: Arc<Escalation>,
     /// Counts what watches send.
     pub metrics: Metrics,
     /// Says whose tokens are that somebody asks about.

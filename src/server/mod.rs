@@ -318,7 +318,7 @@ async fn build(
     bootstrap::create_missing(&registry, &endpoint).await?;
     let (tasks, end) = (&lifecycle.tasks, lifecycle.background.signal());
     let authorizer = rbac::authorizer(&config.authorization, &registry, tasks, &end).await;
-    let authorizer = authorizer.map_err(StartError::Policy)?;
+    let (authorizer, escalation) = authorizer.map_err(StartError::Policy)?;
     let announced = match advertised {
         Some(_) => Some(KubernetesService::new(registry.clone(), endpoint).map_err(StartError::Announce)?),
         None => {
@@ -352,6 +352,7 @@ async fn build(
             writes: lifecycle.tasks.clone(),
             admission,
             authorizer: authorizer.clone(),
+            escalation,
             metrics: metrics.clone(),
             authenticator: authenticator.clone(),
             token_issuer: Arc::new(identity.keys.issuer),

@@ -11,28 +11,50 @@ use keelson_base::shutdown::Signal;
 use keelson_base::task::TaskGroup;
 
 use super::follow::{Follower, Target};
-use crate::authz::rbac::{Binding, Freshness, Policy, Rbac, RoleRef, Subject};
+use crate::authz::rbac::{Binding, Escalation, Freshness, GROUP, Policy, Rbac, RoleRef, Roles, Subject};
 use crate::authz::{self, Authorizer, Mode};
 use crate::registry::Registry;
 
-const GROUP: &str = "rbac.authorization.k8s.io";
-
-/// The authorizers of these modes, as one; RBAC's has its policy when this returns.
+/// The authorizers of these modes, as one, and who keeps rights from being given by who doesn't have them. RBAC's
+/// policy is there when this returns.
 ///
 /// # Errors
 /// What the registry says of the policy's first reading.
 pub(super) async fn authorizer(
     modes: &[Mode],
-    registry: &Registry,
+    registry: &Arc<Registry>,
     tasks: &TaskGroup,
     end: &Signal,
-) -> Result<Arc<dyn Authorizer>, Status> {
+) -> Result<(Arc<dyn Authorizer>, Arc<Escalation>), Status> {
+    // Whatever decides, who writes RBAC's objects may not give more rights than RBAC gave.
     let policy = Arc::new(Policy::default());
-    let freshness: Arc<dyn Freshness> = match modes.contains(&Mode::Rbac) {
-        true => Arc::new(Followed::begin(registry, &policy, tasks, end).await?),
-        false => Arc::new(Followed { sources: Vec::new() }),
-    };
-    Ok(authz::build(modes, &mut || Box::new(Rbac::new(policy.clone(), freshness.clone()))))
+    let freshness: Arc<dyn Freshness> = Arc::new(Followed::begin(registry, &policy, tasks, end).await?);
+    let rbac = Rbac::new(policy, freshness);
+    let authorizer = authz::build(modes, &mut || Box::new(rbac.clone()));
+    let roles = Arc::new(Stored(registry.clone()));
+    let escalation = Escalation::new(authorizer.clone(), rbac, roles);
+    Ok((authorizer, Arc::new(escalation)))
+}
+
+/// Roles as storage has them, whichever server wrote them.
+struct Stored(Arc<Registry>);
+
+#[async_trait]
+impl Roles for Stored {
+    async fn rules(&self, role: &RoleRef, namespace: &str) -> Result<Option<Vec<Rule>>, Status> {
+        let (plural, namespace) =
+            if role.cluster { ("clusterroles", None) } else { ("roles", Some(namespace)) };
+        let store = self.0.store(GROUP, plural);
+        let store = store.ok_or_else(|| Status::internal(format!("there are no {plural}")))?;
+        match store.get(namespace, &role.name).await {
+            Ok(stored) => {
+                let object = stored.decode(store.resource().type_id)?;
+                Ok(Some(Rule::read_all(object.as_value())))
+            }
+            Err(status) if status.code() == 404 => Ok(None),
+            Err(status) => Err(status),
+        }
+    }
 }
 
 /// The four resources that are followed.

@@ -25,17 +25,26 @@ pub enum Subject {
 
 impl Subject {
     /// Reads a subject of a binding; `None` for kinds that RBAC doesn't know. A service account without a
-    /// namespace is of the binding's.
+    /// namespace is of the binding's, and nobody where that has none either.
     pub fn read(value: &Value, namespace: &str) -> Option<Self> {
         let name = Text::from(value.str_at(&["name"]));
         match value.str_at(&["kind"]) {
             "User" => Some(Subject::User(name)),
             "Group" => Some(Subject::Group(name)),
             "ServiceAccount" => {
-                let own = value.str_at(&["namespace"]);
-                Some(Subject::ServiceAccount(Text::from(if own.is_empty() { namespace } else { own }), name))
+                let namespace =
+                    Some(value.str_at(&["namespace"])).filter(|own| !own.is_empty()).unwrap_or(namespace);
+                (!namespace.is_empty()).then(|| Subject::ServiceAccount(namespace.into(), name))
             }
             _ => None,
+        }
+    }
+
+    /// Whether it speaks of a user.
+    fn is(&self, user: &UserInfo) -> bool {
+        match self.key() {
+            Key::User(name) => user.name == name,
+            Key::Group(name) => user.in_group(&name),
         }
     }
 
@@ -107,7 +116,7 @@ pub struct Binding {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bound<'a> {
     pub(super) binding: &'a Binding,
-    subject: &'a Subject,
+    user: &'a UserInfo,
 }
 
 impl fmt::Display for Bound<'_> {
@@ -117,12 +126,16 @@ impl fmt::Display for Bound<'_> {
             "" => write!(f, "ClusterRoleBinding {}", quote(name))?,
             namespace => write!(f, "RoleBinding {}", quote(&format!("{name}/{namespace}")))?,
         }
-        write!(f, " of {} {} to {}", role.kind(), quote(&role.name), self.subject)
+        write!(f, " of {} {}", role.kind(), quote(&role.name))?;
+        match self.binding.subjects.iter().find(|subject| subject.is(self.user)) {
+            Some(subject) => write!(f, " to {subject}"),
+            None => Ok(()),
+        }
     }
 }
 
-/// What is bound to a subject: bindings by name, and which of their subjects it is.
-type OfSubject = OrdMap<Text, (Arc<Binding>, usize)>;
+/// What is bound to a subject: bindings by name.
+type OfSubject = OrdMap<Text, Arc<Binding>>;
 
 /// The policy at one moment. Cloning is cheap.
 #[derive(Clone, Debug, Default)]
@@ -148,7 +161,7 @@ impl Now {
                 .chain(user.groups.iter().map(|group| Key::Group(group.as_str().into())));
             keys.filter_map(move |key| self.subjects.get(&(Text::from(scope), key)))
                 .flat_map(|of_subject| of_subject.values())
-                .map(|(binding, i)| Bound { binding, subject: &binding.subjects[*i] })
+                .map(|binding| Bound { binding, user })
         })
     }
 
@@ -174,9 +187,9 @@ impl Now {
         let key = (binding.namespace.clone(), binding.name.clone());
         self.remove_binding(&key);
         let binding = Arc::new(binding);
-        for (i, subject) in binding.subjects.iter().enumerate() {
+        for subject in &binding.subjects {
             let of_subject = self.subjects.entry((key.0.clone(), subject.key())).or_default();
-            of_subject.insert(key.1.clone(), (Arc::clone(&binding), i));
+            of_subject.insert(key.1.clone(), Arc::clone(&binding));
         }
         self.bindings.insert(key, binding);
     }

@@ -3,6 +3,7 @@
 mod answers;
 mod eviction;
 mod managed_fields;
+mod roles;
 mod streams;
 mod tokens;
 mod verbs;

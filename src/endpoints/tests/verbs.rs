@@ -14,6 +14,7 @@ use keelson_storage::Storage;
 use keelson_storage::embedded::{Embedded, Options};
 
 use super::super::{ComponentHealth, Components, Endpoints, EndpointsConfig};
+use super::roles::nobody_holds_anything;
 use crate::admission::Chain;
 use crate::authn::service_account::{Issuer, SigningKey};
 use crate::authn::{Authenticator, ClientAuthorities};
@@ -66,6 +67,7 @@ impl Cluster {
             writes: writes.clone(),
             admission: Arc::new(Chain::new(Vec::new(), &MetricRegistry::new()).unwrap()),
             authorizer: authz::Mode::PrivilegedOnly.authorizer(),
+            escalation: Arc::new(nobody_holds_anything()),
             metrics: Metrics::new(MetricRegistry::new()).unwrap(),
             authenticator: Arc::new(Authenticator::new(
                 Arc::new(ClientAuthorities::new(Arc::new(rustls::crypto::ring::default_provider()))),
@@ -112,7 +114,11 @@ impl Cluster {
 
     pub(super) async fn send(&self, line: &str, body: &str) -> Answer {
         let admin = UserInfo { name: "admin".into(), groups: vec![MASTERS.into()], ..UserInfo::default() };
-        let response = self.respond(line, admin, body).await;
+        self.send_as(admin, line, body).await
+    }
+
+    pub(super) async fn send_as(&self, user: UserInfo, line: &str, body: &str) -> Answer {
+        let response = self.respond(line, user, body).await;
         let code = response.status().as_u16();
         let headers = response.headers().get_all(WARNING).iter();
         let warnings = headers.map(|w| String::from_utf8_lossy(w.as_bytes()).into_owned()).collect();
