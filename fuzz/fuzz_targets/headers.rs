@@ -3,15 +3,17 @@
 
 use std::sync::{Arc, LazyLock};
 
-use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_PROTOCOL, UPGRADE, USER_AGENT,
+};
 use http::{HeaderMap, HeaderValue, Uri};
-use keelson::authn::{Authenticator, ClientAuthorities, Credentials};
+use keelson::authn::{Anonymous, Authentication, Authenticator, ClientAuthorities, Credentials};
 use keelson::endpoints::negotiation::{self, MEDIA_TYPES, MediaType, Restrictions};
 use libfuzzer_sys::fuzz_target;
 
 static AUTHENTICATOR: LazyLock<Authenticator> = LazyLock::new(|| {
     let authorities = Arc::new(ClientAuthorities::new(Arc::new(rustls::crypto::ring::default_provider())));
-    Authenticator::new(authorities, None, true)
+    Authenticator::new(authorities, Vec::new(), Anonymous::Everywhere)
 });
 
 fuzz_target!(|input: (&str, &str, &str)| {
@@ -36,7 +38,17 @@ fuzz_target!(|input: (&str, &str, &str)| {
     let _ = negotiation::check_route_accepts(&headers, MEDIA_TYPES);
     let _ = negotiation::content_type(&headers);
 
-    let outcome = AUTHENTICATOR.authenticate(Credentials { certificate: None, authorization: Some(other) });
+    let mut shown = HeaderMap::new();
+    if let Ok(value) = HeaderValue::from_str(other) {
+        shown.insert(AUTHORIZATION, value.clone());
+        shown.insert(SEC_WEBSOCKET_PROTOCOL, value);
+        shown.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        shown.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+    let credentials = Credentials { certificate: None, headers: &shown, path: "/" };
+    let Authentication::Known(outcome) = AUTHENTICATOR.authenticate(credentials) else {
+        panic!("there is nobody to ask");
+    };
     // Nobody has a token here.
     assert!(outcome.user.is_err() || outcome.user.is_ok_and(|user| keelson::authn::is_anonymous(&user)));
 });

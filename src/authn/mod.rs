@@ -1,21 +1,29 @@
 //! Authentication: who sends a request.
 //!
-//! A decision engine: it is given [`Credentials`] and says who they belong to. It knows nothing of HTTP; the
-//! filter `filters/authentication.rs` takes the credentials from a request and turns the outcome into
-//! evidence or an answer.
+//! A decision engine: it is given [`Credentials`] and says who they belong to. It sees a request's headers and
+//! nothing else of HTTP; the filter `filters/authentication.rs` takes the credentials from a request and turns the
+//! outcome into evidence or an answer.
 //!
-//! Kinds of credentials are tried in a fixed order: client certificate ([`x509`]), then bearer token
-//! ([`token_file`], [`service_account`]). The first that is accepted wins. If one was presented and none
-//! accepted, the request is refused, whatever it asks for; if none was presented, it is anonymous.
+//! Kinds of credentials are tried in a fixed order: what a front proxy says ([`front_proxy`]), client certificate
+//! ([`x509`]), bearer token of the `Authorization` header, bearer token of a WebSocket handshake. Tokens go through
+//! several authenticators ([`token`]), one after the other: [`token_file`], [`service_account`],
+//! those that bootstrap nodes, those of other issuers, webhooks. The first that is accepted wins, whatever others
+//! say. If some were presented and none accepted, the request is refused, whatever it asks for; if none were
+//! presented, it is [anonymous](Anonymous).
 //!
-//! Most credentials are judged at once. A service account's token that was not seen lately has to wait for
-//! what it depends on to be looked up.
+//! Most credentials are judged at once, without a lock. A token that was not seen lately has to wait for what it
+//! depends on to be looked up.
 
+mod anonymous;
 pub mod bearer;
 pub mod csv;
+pub mod front_proxy;
 mod jws;
+mod refused;
 pub mod service_account;
+pub mod token;
 pub mod token_file;
+mod web_socket;
 pub mod x509;
 
 #[cfg(test)]
@@ -24,18 +32,20 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 
-use self::service_account::Verifier;
+use self::front_proxy::FrontProxy;
+use self::token::{Believed, TokenAuthenticator};
 use crate::request::UserInfo;
 
-pub use x509::{ClientAuthorities, ClientCertificate};
+pub use self::anonymous::{ANONYMOUS, Anonymous, UNAUTHENTICATED, is_anonymous};
+pub use self::refused::{Reasons, Refused};
+pub use self::x509::{ClientAuthorities, ClientCertificate};
 
-/// The user that requests without credentials belong to.
-pub const ANONYMOUS: &str = "system:anonymous";
-/// The group of requests without credentials.
-pub const UNAUTHENTICATED: &str = "system:unauthenticated";
-/// The group of everyone else.
+/// The group of those who showed credentials.
 pub const AUTHENTICATED: &str = "system:authenticated";
 
 /// The member of a user's `extra` that says which credential was shown.
@@ -48,10 +58,12 @@ const INVALID_TOKEN: &str = "invalid bearer token";
 pub struct Config {
     /// The authorities whose client certificates are believed, PEM; one that the server makes where absent.
     pub client_ca_file: Option<PathBuf>,
+    /// The front proxies that are believed. Default: none.
+    pub front_proxy: Option<front_proxy::Config>,
     /// The file of bearer tokens, see [`token_file`].
     pub token_file: Option<PathBuf>,
-    /// Whether requests without credentials are let on to authorization.
-    pub anonymous: bool,
+    /// Which requests without credentials are let on to authorization.
+    pub anonymous: Anonymous,
     /// What names the server goes by: tokens have to be for one of them. One or more.
     pub api_audiences: Vec<String>,
     /// Whose service account tokens are believed.
@@ -59,12 +71,14 @@ pub struct Config {
 }
 
 /// What a request brings to say who sends it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Credentials<'a> {
     /// The certificate that the client proved to own the key of.
     pub certificate: Option<&'a ClientCertificate>,
-    /// The value of the `Authorization` header.
-    pub authorization: Option<&'a str>,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The path, percent-decoded.
+    pub path: &'a str,
 }
 
 /// Who credentials belong to.
@@ -74,23 +88,6 @@ pub struct Outcome {
     pub user: Result<Arc<UserInfo>, Refused>,
     /// A warning for the client.
     pub warning: Option<&'static str>,
-}
-
-/// Why credentials are refused. For the log: the client is told nothing but that they are.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// The client certificate is not one of a known authority, or not valid now.
-    #[error("client certificate: {0}")]
-    Certificate(String),
-    /// Nobody knows the bearer token.
-    #[error("{INVALID_TOKEN}")]
-    Token,
-    /// A service account's token is not believed.
-    #[error("[{INVALID_TOKEN}, {0}]")]
-    ServiceAccount(String),
-    /// There were no credentials, and anonymous requests are not let in.
-    #[error("no credentials, and anonymous requests are not let in")]
-    Anonymous,
 }
 
 /// The answer to who credentials belong to.
@@ -111,6 +108,12 @@ impl Authentication {
     }
 }
 
+impl From<Believed> for Outcome {
+    fn from(believed: Believed) -> Self {
+        Outcome { user: Ok(with_group(believed.user)), warning: believed.warning }
+    }
+}
+
 /// A token that somebody asked about, and that is believed.
 #[derive(Clone, Debug)]
 pub struct Reviewed {
@@ -123,91 +126,129 @@ pub struct Reviewed {
 /// Says who credentials belong to.
 #[derive(Debug)]
 pub struct Authenticator {
+    front_proxy: Option<FrontProxy>,
     certificates: Arc<ClientAuthorities>,
-    tokens: Option<token_file::Tokens>,
-    service_accounts: Option<Arc<Verifier>>,
-    api_audiences: Vec<String>,
-    anonymous: Option<Arc<UserInfo>>,
+    tokens: Vec<Arc<dyn TokenAuthenticator>>,
+    api_audiences: Arc<[String]>,
+    anonymous: Arc<ArcSwap<Anonymous>>,
+    anonymous_user: Arc<UserInfo>,
 }
 
 impl Authenticator {
-    /// Believes certificates of these authorities and these tokens.
+    /// Believes certificates of these authorities, and lets these requests on that have no credentials. The server
+    /// goes by the names `api_audiences`.
     pub fn new(
         certificates: Arc<ClientAuthorities>,
-        tokens: Option<token_file::Tokens>,
-        let_anonymous_in: bool,
+        api_audiences: Vec<String>,
+        anonymous: Anonymous,
     ) -> Self {
-        let anonymous = let_anonymous_in.then(|| {
-            Arc::new(UserInfo {
-                name: ANONYMOUS.to_owned(),
-                groups: vec![UNAUTHENTICATED.to_owned()],
-                ..UserInfo::default()
-            })
-        });
-        Authenticator { certificates, tokens, service_accounts: None, api_audiences: Vec::new(), anonymous }
+        Authenticator {
+            front_proxy: None,
+            certificates,
+            tokens: Vec::new(),
+            api_audiences: api_audiences.into(),
+            anonymous: Arc::new(ArcSwap::from_pointee(anonymous)),
+            anonymous_user: anonymous::user(),
+        }
     }
 
-    /// The same that believes the tokens of service accounts, too, and goes by these names.
-    pub fn with_service_accounts(mut self, verifier: Verifier, api_audiences: Vec<String>) -> Self {
-        self.service_accounts = Some(Arc::new(verifier));
-        self.api_audiences = api_audiences;
+    /// The same that believes front proxies, too.
+    pub fn with_front_proxy(mut self, front_proxy: FrontProxy) -> Self {
+        self.front_proxy = Some(front_proxy);
         self
+    }
+
+    /// The same that believes more tokens: those that none of the authenticators before this one believes.
+    pub fn with_tokens(mut self, tokens: Arc<dyn TokenAuthenticator>) -> Self {
+        self.tokens.push(tokens);
+        self
+    }
+
+    /// Which requests without credentials are let on. What is stored there holds from then on.
+    pub fn anonymous(&self) -> Arc<ArcSwap<Anonymous>> {
+        self.anonymous.clone()
     }
 
     /// Says who the credentials belong to.
     pub fn authenticate(&self, credentials: Credentials<'_>) -> Authentication {
         let known = |user, warning| Authentication::Known(Outcome { user, warning });
-        let mut refused = None;
+        let mut reasons = Reasons::default();
         if let Some(certificate) = credentials.certificate {
+            if let Some(proxy) = &self.front_proxy {
+                match proxy.user_of(certificate, credentials.headers) {
+                    Ok(Some(user)) => return known(Ok(with_authenticated_group(user)), None),
+                    Ok(None) => {}
+                    Err(why) => reasons.push(why),
+                }
+            }
             match self.certificates.user_of(certificate) {
                 Ok(Some(user)) => return known(Ok(user), None),
                 Ok(None) => {}
-                Err(why) => refused = Some(Refused::Certificate(why)),
+                Err(why) => reasons.push(why),
             }
         }
-        let mut warning = None;
-        match credentials.authorization.map(bearer::parse) {
-            Some(bearer::Bearer::Token(token)) => {
-                if let Some(user) = self.tokens.as_ref().and_then(|tokens| tokens.user_of(token)) {
-                    return known(Ok(user), None);
-                }
-                if let Some(verifier) = &self.service_accounts {
-                    if let Some((user, warning)) = verifier.recall(token) {
-                        return known(Ok(user), warning);
-                    }
-                    if verifier.is_concerned(token) {
-                        return Authentication::Asked(self.ask(verifier.clone(), token, refused));
-                    }
-                }
-                refused = Some(refused.unwrap_or(Refused::Token));
-            }
+        let (mut warning, mut in_header) = (None, None);
+        // Bytes that are no text are no token that anybody knows, but they are a token.
+        let header = credentials.headers.get(AUTHORIZATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        match header.as_deref().map(bearer::parse) {
+            Some(bearer::Bearer::Token(token)) => in_header = Some(token),
             Some(bearer::Bearer::ExtraSpace) => warning = Some(bearer::EXTRA_SPACE_WARNING),
             Some(bearer::Bearer::None) | None => {}
         }
-        let user = match refused {
-            Some(refused) => Err(refused),
-            None => self.anonymous.clone().ok_or(Refused::Anonymous),
+        let in_handshake = web_socket::token(credentials.headers);
+        let of_handshake = in_handshake.as_ref().ok().and_then(Option::as_deref);
+        if let Some(believed) = in_header.and_then(|token| self.recall(token)) {
+            return Authentication::Known(believed.into());
+        }
+        let mut has_to_ask = in_header.is_some_and(|token| self.is_concerned(token));
+        if !has_to_ask && let Some(token) = of_handshake {
+            if let Some(believed) = self.recall(token) {
+                return Authentication::Known(believed.into());
+            }
+            has_to_ask = self.is_concerned(token);
+        }
+        if has_to_ask {
+            let (in_header, tokens) = (in_header.map(str::to_owned), self.tokens.clone());
+            let audiences = self.api_audiences.clone();
+            return Authentication::Asked(Box::pin(async move {
+                let handshake = in_handshake.transpose().map(|token| token.map_err(str::to_owned));
+                for token in in_header.map(Ok).into_iter().chain(handshake) {
+                    let judged = match token {
+                        Ok(token) => judge(&tokens, &token, &audiences, &mut reasons).await,
+                        Err(why) => {
+                            reasons.push(why);
+                            None
+                        }
+                    };
+                    if let Some(believed) = judged {
+                        return believed.into();
+                    }
+                }
+                Outcome { user: Err(Refused::Credentials(reasons)), warning }
+            }));
+        }
+        if in_header.or(of_handshake).is_some() {
+            reasons.push(INVALID_TOKEN);
+        }
+        if let Err(why) = in_handshake {
+            reasons.push(why);
+        }
+        let user = match () {
+            () if !reasons.is_empty() => Err(Refused::Credentials(reasons)),
+            () if self.anonymous.load().allows(credentials.path) => Ok(self.anonymous_user.clone()),
+            () => Err(Refused::Anonymous),
         };
         known(user, warning)
     }
 
-    /// Finds out about a service account's token. `refused` is why another credential was.
-    fn ask(
-        &self,
-        verifier: Arc<Verifier>,
-        token: &str,
-        refused: Option<Refused>,
-    ) -> BoxFuture<'static, Outcome> {
-        let (token, audiences) = (token.to_owned(), self.api_audiences.clone());
-        Box::pin(async move {
-            match verifier.judge(&token, &audiences).await {
-                Ok(believed) => Outcome { user: Ok(believed.user), warning: believed.warning },
-                Err(why) => {
-                    let refused = refused.unwrap_or(Refused::ServiceAccount(why));
-                    Outcome { user: Err(refused), warning: None }
-                }
-            }
-        })
+    /// What an authenticator knows of a token without asking anybody.
+    fn recall(&self, token: &str) -> Option<Believed> {
+        self.tokens.iter().find_map(|judge| judge.recall(token))
+    }
+
+    /// Whether somebody has to be asked about a token.
+    fn is_concerned(&self, token: &str) -> bool {
+        self.tokens.iter().any(|judge| judge.is_concerned(token))
     }
 
     /// Says whose a token is, of which somebody asks whether it is for one of `audiences` (the server's own, where
@@ -219,36 +260,71 @@ impl Authenticator {
         let wanted = if audiences.is_empty() { &self.api_audiences } else { audiences };
         let header = format!("Bearer {token}");
         let bearer::Bearer::Token(token) = bearer::parse(&header) else {
-            return Ok(self.anonymous.clone().map(|user| Reviewed { user, audiences: wanted.to_vec() }));
+            let is_anonymous = matches!(**self.anonymous.load(), Anonymous::Everywhere);
+            let user = is_anonymous.then(|| self.anonymous_user.clone());
+            return Ok(user.map(|user| Reviewed { user, audiences: wanted.to_vec() }));
         };
-        if let Some(user) = self.tokens.as_ref().and_then(|tokens| tokens.user_of(token)) {
-            let common = self.api_audiences.iter().filter(|a| wanted.contains(a));
-            let audiences: Vec<String> = common.cloned().collect();
-            return if audiences.is_empty() {
-                Err(Refused::Token)
-            } else {
-                Ok(Some(Reviewed { user, audiences }))
-            };
+        let mut reasons = Reasons::default();
+        match judge(&self.tokens, token, wanted, &mut reasons).await {
+            Some(believed) => {
+                Ok(Some(Reviewed { user: with_group(believed.user), audiences: believed.audiences }))
+            }
+            None => Err(Refused::Credentials(reasons)),
         }
-        match self.service_accounts.as_ref().filter(|verifier| verifier.is_concerned(token)) {
-            None => Err(Refused::Token),
-            Some(verifier) => match verifier.judge(token, wanted).await {
-                Ok(believed) => Ok(Some(Reviewed { user: believed.user, audiences: believed.audiences })),
-                Err(why) => Err(Refused::ServiceAccount(why)),
-            },
+    }
+
+    /// Takes out of a request's headers what nobody behind authentication may see or pass on: credentials, and what
+    /// speaks for a front proxy, whether or not it was believed.
+    pub fn remove_credentials(&self, headers: &mut HeaderMap) {
+        headers.remove(AUTHORIZATION);
+        web_socket::remove_token(headers);
+        front_proxy::clear_standard(headers);
+        if let Some(proxy) = &self.front_proxy {
+            proxy.clear(headers);
         }
     }
 }
 
-/// Whether nobody showed credentials for this user.
-pub fn is_anonymous(user: &UserInfo) -> bool {
-    user.name == ANONYMOUS || user.in_group(UNAUTHENTICATED)
+/// Asks one after the other; notes why each refuses the token, at least that nobody knows it.
+async fn judge(
+    judges: &[Arc<dyn TokenAuthenticator>],
+    token: &str,
+    audiences: &[String],
+    reasons: &mut Reasons,
+) -> Option<Believed> {
+    let mut said_why = false;
+    for judge in judges.iter().filter(|judge| judge.is_concerned(token)) {
+        match judge.judge(token, audiences).await {
+            Ok(Some(believed)) => return Some(believed),
+            Ok(None) => {}
+            Err(why) => {
+                said_why = true;
+                reasons.push(why);
+            }
+        }
+    }
+    if !said_why {
+        reasons.push(INVALID_TOKEN);
+    }
+    None
 }
 
 /// The user as a member of the group of those who showed credentials.
 fn with_authenticated_group(mut user: UserInfo) -> Arc<UserInfo> {
-    if !user.in_group(AUTHENTICATED) && !user.in_group(UNAUTHENTICATED) {
+    if lacks_group(&user) {
         user.groups.push(AUTHENTICATED.to_owned());
     }
     Arc::new(user)
+}
+
+/// The same; the user is copied only where the group is missing.
+fn with_group(user: Arc<UserInfo>) -> Arc<UserInfo> {
+    match lacks_group(&user) {
+        true => with_authenticated_group(Arc::unwrap_or_clone(user)),
+        false => user,
+    }
+}
+
+fn lacks_group(user: &UserInfo) -> bool {
+    user.name != ANONYMOUS && !user.in_group(AUTHENTICATED) && !user.in_group(UNAUTHENTICATED)
 }

@@ -29,7 +29,9 @@ use super::respond::{self, status_tree};
 use super::web_socket::{self, Messages};
 use super::{table, wire};
 use crate::registry::{EncodingKey, ListOptions, WatchEvent, WatchEventKind, WatchStream};
-use crate::request::{Body, BoxError, IncludeObject, ListParameters, RequestInfo, Response};
+use crate::request::{
+    Body, BoxError, IncludeObject, ListParameters, RequestInfo, Response, wants_web_socket,
+};
 use crate::telemetry::{WatchCounts, WatchListTimer};
 
 /// No frame grows much past this: what one client may hold.
@@ -68,7 +70,7 @@ pub(super) async fn serve(
         initial: (options.send_initial_events == Some(true))
             .then(|| metrics.watch_list(group, version, plural, scope(call.info), begun)),
     };
-    if web_socket::is_wanted(&call.parts.headers) {
+    if wants_web_socket(&call.parts.headers) {
         let messages = match accepted.media_type {
             MediaType::Protobuf => Messages::Binary,
             _ => Messages::Text,

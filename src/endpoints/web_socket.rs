@@ -47,15 +47,7 @@ pub(super) enum Messages {
     Binary,
 }
 
-/// Whether the request wants to go on over WebSocket.
-pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
-    let upgrade = headers.get(UPGRADE).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    let connection = |value: &HeaderValue| value.as_bytes().to_ascii_lowercase();
-    let names_it = |value| memchr::memmem::find(&connection(value), b"upgrade").is_some();
-    upgrade && headers.get_all(CONNECTION).iter().any(names_it)
-}
-
-/// The answer to a request that [wants](is_wanted) to: the frames of `body` become the messages. A handshake
+/// The answer to a request that [wants](crate::request::wants_web_socket) to: the frames of `body` become the messages. A handshake
 /// that is no good is answered with 400, or with 403 where its origin is to blame.
 pub(super) fn answer(parts: &Parts, messages: Messages, body: impl FnOnce() -> Body) -> Response {
     match accept(parts) {
@@ -204,16 +196,6 @@ mod tests {
             request = request.header(*name, *value);
         }
         request.body(()).unwrap().into_parts().0
-    }
-
-    #[test]
-    fn an_upgrade_is_wanted_in_two_headers() {
-        let check = |lines: &[(&str, &str)], wanted| assert_eq!(is_wanted(&parts(lines).headers), wanted);
-        check(&[("upgrade", "WebSocket"), ("connection", "keep-alive, Upgrade")], true);
-        check(&[("upgrade", "websocket"), ("connection", "keep-alive"), ("connection", "upgrade")], true);
-        check(&[("upgrade", "websocket"), ("connection", "keep-alive")], false);
-        check(&[("upgrade", "h2c"), ("connection", "upgrade")], false);
-        check(&[("connection", "upgrade")], false);
     }
 
     // The key and its answer are the example of RFC 6455, section 1.3.

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::future::{BoxFuture, Either, Ready, ready as now};
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue, WARNING};
+use http::header::{HeaderValue, WARNING};
 use keelson_apimachinery::Status;
+use keelson_base::clock::{self, Instant};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 use tracing::{debug, error};
@@ -18,7 +19,7 @@ use tracing::{debug, error};
 use super::connection::Connection;
 use crate::authn::{self, Authenticator, Credentials, Outcome, Refused};
 use crate::endpoints::respond;
-use crate::request::{Authenticated, Request, Response};
+use crate::request::{Authenticated, Request, RequestInfo, Response};
 use crate::telemetry::{Attempt, Metrics};
 
 /// See the module.
@@ -60,23 +61,25 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
+        let begun = clock::monotonic();
         let connection = request.extensions().get::<Connection>();
         let authentication = self.layer.authenticator.authenticate(Credentials {
             certificate: connection.and_then(Connection::certificate),
-            authorization: request.headers().get(AUTHORIZATION).and_then(|h| h.to_str().ok()),
+            headers: request.headers(),
+            path: request.extensions().get::<RequestInfo>().map_or("", |info| info.path.as_str()),
         });
         match authentication {
             authn::Authentication::Known(outcome) => {
-                Either::Left(proceed(&self.layer.metrics, &mut self.inner, request, outcome))
+                Either::Left(proceed(&self.layer, &mut self.inner, request, outcome, begun))
             }
             authn::Authentication::Asked(asked) => {
                 // The clone is what will be ready later; what is ready now serves this request.
                 let clone = self.inner.clone();
                 let mut inner = std::mem::replace(&mut self.inner, clone);
-                let metrics = self.layer.metrics.clone();
+                let layer = self.layer.clone();
                 Either::Right(Box::pin(async move {
                     let outcome = asked.await;
-                    proceed(&metrics, &mut inner, request, outcome).await
+                    proceed(&layer, &mut inner, request, outcome, begun).await
                 }))
             }
         }
@@ -87,10 +90,11 @@ type Refusal = Ready<Result<Response, Infallible>>;
 
 /// Lets the request on, with the evidence, or refuses it.
 fn proceed<S>(
-    metrics: &Metrics,
+    layer: &AuthenticationLayer,
     inner: &mut S,
     mut request: Request,
     outcome: Outcome,
+    begun: Instant,
 ) -> ResponseFuture<Either<Refusal, S::Future>>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
@@ -100,19 +104,20 @@ where
     if let Some(connection) = connection.filter(|c| !known && c.is_http2()) {
         connection.close();
     }
+    let took = clock::monotonic().duration_since(begun);
     let answer = match outcome.user {
         Ok(user) => {
-            metrics.authentication(Attempt::Success);
-            remove_credentials(&mut request);
+            layer.metrics.authenticated(&user.name, took);
+            layer.authenticator.remove_credentials(request.headers_mut());
             request.extensions_mut().insert(Authenticated::new(user));
             Either::Right(inner.call(request))
         }
         Err(refused) => {
             let attempt = match refused {
                 Refused::Anonymous => Attempt::Failure,
-                Refused::Certificate(_) | Refused::Token | Refused::ServiceAccount(_) => Attempt::Error,
+                Refused::Credentials(_) => Attempt::Error,
             };
-            metrics.authentication(attempt);
+            layer.metrics.not_authenticated(attempt, took);
             match attempt {
                 Attempt::Error => error!(error = %refused, "Unable to authenticate the request"),
                 _ => debug!(reason = %refused, "Unable to authenticate the request"),
@@ -122,22 +127,6 @@ where
         }
     };
     ResponseFuture { inner: answer, warning: outcome.warning }
-}
-
-/// Nothing behind this filter may see or pass on a credential, nor a header that speaks for a proxy.
-fn remove_credentials(request: &mut Request) {
-    let headers = request.headers_mut();
-    headers.remove(AUTHORIZATION);
-    let remote: Vec<HeaderName> =
-        headers.keys().filter(|name| name.as_str().starts_with("x-remote-")).cloned().collect();
-    for name in remote {
-        let name_text = name.as_str();
-        if matches!(name_text, "x-remote-user" | "x-remote-uid" | "x-remote-group")
-            || name_text.starts_with("x-remote-extra-")
-        {
-            headers.remove(name);
-        }
-    }
 }
 
 pin_project! {

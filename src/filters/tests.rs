@@ -19,7 +19,7 @@ use tower::{Service, ServiceExt};
 use super::chain::{self, Chain, Parts};
 use super::connection::Connection;
 use crate::authn::token_file::Tokens;
-use crate::authn::{Authenticator, ClientAuthorities};
+use crate::authn::{Anonymous, Authenticator, ClientAuthorities};
 use crate::authz::Mode;
 use crate::request::{Authenticated, Authorized, Request, RequestInfo, Response, empty, full};
 use crate::telemetry::Metrics;
@@ -42,7 +42,9 @@ fn bench(mode: Mode, max_reading: Option<u32>) -> Bench {
     let (in_flight, end_watches, go) = (TaskTracker::new(), Shutdown::new(), Arc::new(Notify::new()));
     let authorities = Arc::new(ClientAuthorities::new(provider));
     let parts = Parts {
-        authenticator: Arc::new(Authenticator::new(authorities, Some(tokens), true)),
+        authenticator: Arc::new(
+            Authenticator::new(authorities, Vec::new(), Anonymous::Everywhere).with_tokens(Arc::new(tokens)),
+        ),
         authorizer: mode.authorizer(),
         metrics: metrics.clone(),
         request_timeout: Duration::from_secs(60),

@@ -2,7 +2,7 @@
 
 use super::service_accounts::ServiceAccounts;
 use super::{Errors, path, value};
-use crate::authn;
+use crate::authn::{self, Anonymous};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Authentication")]
@@ -21,12 +21,20 @@ pub(super) struct Authentication {
 }
 
 impl Authentication {
+    fn anonymous(&self, errors: &mut Errors) -> Anonymous {
+        match errors.value("--anonymous-auth", self.anonymous_auth.as_ref(), value::boolean, true) {
+            true => Anonymous::Everywhere,
+            false => Anonymous::Disabled,
+        }
+    }
+
     pub(super) fn read(&self, accounts: &ServiceAccounts, errors: &mut Errors) -> authn::Config {
         let service_accounts = accounts.read(errors);
         authn::Config {
             client_ca_file: path(self.client_ca_file.as_ref()),
             token_file: path(self.token_auth_file.as_ref()),
-            anonymous: errors.value("--anonymous-auth", self.anonymous_auth.as_ref(), value::boolean, true),
+            front_proxy: None,
+            anonymous: self.anonymous(errors),
             api_audiences: accounts.api_audiences(&service_accounts),
             service_accounts,
         }

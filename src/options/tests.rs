@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::*;
-use crate::authn::service_account;
+use crate::authn::{Anonymous, service_account};
 use crate::authz;
 use crate::registry::ServiceNetwork;
 use crate::server::config::{CertificateFiles, Config, Storage, WatchCaches};
@@ -53,7 +53,7 @@ fn defaults_are_upstreams_but_for_the_store() {
     assert_eq!(config.limits.min_watch, Duration::from_secs(1800));
     assert_eq!(config.shutdown_delay, Duration::ZERO);
     assert_eq!(config.authorization, [authz::Mode::Rbac]);
-    assert!(config.authentication.anonymous);
+    assert_eq!(config.authentication.anonymous, Anonymous::Everywhere);
     assert_eq!(config.services, ServiceNetwork::default());
     assert_eq!(config.event_ttl, Duration::from_secs(3600));
     assert_eq!((config.logging.format, config.logging.verbosity), (Format::Text, 0));
@@ -113,7 +113,7 @@ fn values_are_written_as_go_takes_them() {
     assert_eq!(modes, [authz::Mode::Rbac, authz::Mode::AlwaysAllow]);
     assert_eq!(config(&["--logging-format=json"]).logging.format, Format::Json);
     assert!(!config(&["--tls-min-version=VersionTLS13"]).serving.tls12);
-    assert!(!config(&["--anonymous-auth=false"]).authentication.anonymous);
+    assert_eq!(config(&["--anonymous-auth=false"]).authentication.anonymous, Anonymous::Disabled);
     let one_suite =
         config(&["--tls-cipher-suites=TLS_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]);
     assert_eq!(one_suite.serving.cipher_suites.len(), 4, "three of TLS 1.3 and the one that was named");

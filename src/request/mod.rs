@@ -22,7 +22,7 @@ pub use options::{
 pub(crate) use options::{MAX_FIELD_MANAGER, is_printable};
 pub use query::Query;
 pub use selectors::{Demands, Selectors};
-pub use upgrade::Upgrade;
+pub use upgrade::{Upgrade, wants_web_socket};
 pub use user::UserInfo;
 
 use bytes::Bytes;

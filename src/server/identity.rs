@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use keelson_base::task::blocking;
@@ -21,6 +21,8 @@ use crate::registry::Cidr;
 pub(super) struct Identity {
     pub(super) tls: Arc<rustls::ServerConfig>,
     pub(super) authorities: Arc<ClientAuthorities>,
+    /// Those of front proxies, where these are believed.
+    pub(super) front_proxies: Option<Arc<ClientAuthorities>>,
     pub(super) tokens: Option<Tokens>,
     pub(super) keys: Keys,
     pub(super) kubeconfig: Option<PathBuf>,
@@ -57,10 +59,16 @@ fn load_now(config: &Config, url: &str) -> Result<Identity, StartError> {
         }
     };
     let authorities = Arc::new(ClientAuthorities::new(provider.clone()));
-    std::fs::read(&authorities_file)
-        .map_err(|e| e.to_string())
-        .and_then(|pem| authorities.replace(&pem).map_err(|e: AuthoritiesError| e.to_string()))
-        .map_err(|reason| StartError::ClientAuthorities { path: authorities_file.clone(), reason })?;
+    read(&authorities, "--client-ca-file", &authorities_file)?;
+    let mut followed_authorities = vec![reload::Authorities::new(authorities.clone(), authorities_file)];
+    let mut front_proxies = None;
+    if let Some(front_proxy) = &config.authentication.front_proxy {
+        let (file, theirs) =
+            (&front_proxy.client_ca_file, Arc::new(ClientAuthorities::of_front_proxies(provider.clone())));
+        read(&theirs, "--requestheader-client-ca-file", file)?;
+        followed_authorities.push(reload::Authorities::new(theirs.clone(), file.clone()));
+        front_proxies = Some(theirs);
+    }
     let tokens = match &config.authentication.token_file {
         Some(path) => {
             let failed = |source| StartError::Tokens { path: path.clone(), source };
@@ -72,13 +80,20 @@ fn load_now(config: &Config, url: &str) -> Result<Identity, StartError> {
         provider,
         serving: certificate,
         serving_files,
-        authorities: authorities.clone(),
-        authorities_file,
+        authorities: followed_authorities,
         renewal,
         seen: reload::Seen::default(),
     };
     let keys = Keys::load(config)?;
-    Ok(Identity { tls, authorities, tokens, keys, kubeconfig, followed })
+    Ok(Identity { tls, authorities, front_proxies, tokens, keys, kubeconfig, followed })
+}
+
+/// Believes the authorities of a file.
+fn read(authorities: &ClientAuthorities, flag: &'static str, path: &Path) -> Result<(), StartError> {
+    std::fs::read(path)
+        .map_err(|e| e.to_string())
+        .and_then(|pem| authorities.replace(&pem).map_err(|e: AuthoritiesError| e.to_string()))
+        .map_err(|reason| StartError::ClientAuthorities { flag, path: path.to_owned(), reason })
 }
 
 /// Whom the serving certificate is for.

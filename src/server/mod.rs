@@ -53,7 +53,9 @@ pub use self::storage::StorageError;
 pub use self::tls::TlsError;
 use crate::admission;
 use crate::authn::Authenticator;
+use crate::authn::front_proxy::FrontProxy;
 use crate::authn::service_account::Verifier;
+use crate::authn::token::{ForServer, TokenAuthenticator};
 use crate::authn::token_file::TokenFileError;
 use crate::bootstrap::{self, BootstrapError, Endpoint, KubernetesService};
 use crate::endpoints::{Endpoints, EndpointsConfig};
@@ -82,8 +84,10 @@ pub enum StartError {
     #[error("--tls-cert-file, --tls-private-key-file: {0}")]
     Tls(#[from] TlsError),
     /// The client authorities can't be used.
-    #[error("--client-ca-file: {path}: {reason}")]
+    #[error("{flag}: {path}: {reason}")]
     ClientAuthorities {
+        /// The flag.
+        flag: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.
@@ -391,8 +395,22 @@ fn authenticator(
         authentication.service_accounts.lookup,
         Arc::new(subjects),
     );
-    Authenticator::new(identity.authorities.clone(), identity.tokens.clone(), authentication.anonymous)
-        .with_service_accounts(verifier, authentication.api_audiences.clone())
+    let audiences = &authentication.api_audiences;
+    let mut authenticator = Authenticator::new(
+        identity.authorities.clone(),
+        audiences.clone(),
+        authentication.anonymous.clone(),
+    );
+    if let (Some(config), Some(authorities)) = (&authentication.front_proxy, &identity.front_proxies) {
+        authenticator = authenticator.with_front_proxy(FrontProxy::new(authorities.clone(), config));
+    }
+    // The order of upstream: what is local comes first.
+    let mut judges: Vec<Arc<dyn TokenAuthenticator>> = Vec::new();
+    if let Some(tokens) = identity.tokens.clone() {
+        judges.push(Arc::new(ForServer::new(tokens, audiences.clone())));
+    }
+    judges.push(Arc::new(verifier));
+    judges.into_iter().fold(authenticator, Authenticator::with_tokens)
 }
 
 fn registry_config(config: &Config, storage: &storage::Opened) -> RegistryConfig {

@@ -26,19 +26,37 @@ pub(super) struct Followed {
     pub(super) provider: Arc<CryptoProvider>,
     pub(super) serving: Arc<ServingCertificate>,
     pub(super) serving_files: CertificateFiles,
-    pub(super) authorities: Arc<ClientAuthorities>,
-    pub(super) authorities_file: PathBuf,
+    pub(super) authorities: Vec<Authorities>,
     /// Where the serving certificate is renewed, and for whom; `None` where somebody else does.
     pub(super) renewal: Option<(CertificateDirectory, Names)>,
     /// What the files held when they were last taken over.
     pub(super) seen: Seen,
 }
 
+/// Client authorities of a file.
+#[derive(Clone)]
+pub(super) struct Authorities {
+    authorities: Arc<ClientAuthorities>,
+    file: PathBuf,
+}
+
+impl Authorities {
+    pub(super) fn new(authorities: Arc<ClientAuthorities>, file: PathBuf) -> Self {
+        Authorities { authorities, file }
+    }
+
+    fn reload(&self) -> Result<(), String> {
+        let pem = std::fs::read(&self.file).map_err(|e| e.to_string())?;
+        self.authorities.replace(&pem).map_err(|e| e.to_string())
+    }
+}
+
 /// What files held.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
     serving: Option<[u8; 32]>,
-    authorities: Option<[u8; 32]>,
+    /// In the order of the authorities.
+    authorities: Vec<Option<[u8; 32]>>,
 }
 
 impl Followed {
@@ -68,13 +86,14 @@ impl Followed {
                 Err(failure) => error!(error = %failure, "the new serving certificate can't be used"),
             }
         }
-        if now.authorities != self.seen.authorities {
-            let taken = std::fs::read(&self.authorities_file)
-                .map_err(|e| e.to_string())
-                .and_then(|pem| self.authorities.replace(&pem).map_err(|e| e.to_string()));
-            match taken {
-                Ok(()) => info!("took over new client authorities"),
-                Err(failure) => error!(error = failure, "the new client authorities can't be used"),
+        for (at, authorities) in self.authorities.iter().enumerate() {
+            if now.authorities.get(at) == self.seen.authorities.get(at) {
+                continue;
+            }
+            let file = authorities.file.display();
+            match authorities.reload() {
+                Ok(()) => info!(%file, "took over new client authorities"),
+                Err(failure) => error!(%file, error = failure, "the new client authorities can't be used"),
             }
         }
         self.seen = now;
@@ -90,7 +109,7 @@ impl Followed {
         };
         Seen {
             serving: digest(&[&self.serving_files.certificate, &self.serving_files.key]),
-            authorities: digest(&[&self.authorities_file]),
+            authorities: self.authorities.iter().map(|a| digest(&[&a.file])).collect(),
         }
     }
 }
@@ -103,7 +122,7 @@ mod tests {
     use rustls_pki_types::pem::PemObject;
 
     use super::*;
-    use crate::authn::{Authentication, Authenticator, ClientCertificate, Credentials};
+    use crate::authn::{Anonymous, Authentication, Authenticator, ClientCertificate, Credentials};
 
     fn first(path: &Path) -> CertificateDer<'static> {
         CertificateDer::from_pem_file(path).expect("a certificate")
@@ -121,13 +140,12 @@ mod tests {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let authorities = Arc::new(ClientAuthorities::new(provider.clone()));
         authorities.replace(&std::fs::read(&admin.authority).expect("a file")).expect("authorities");
-        let authenticator = Authenticator::new(authorities.clone(), None, true);
+        let authenticator = Authenticator::new(authorities.clone(), Vec::new(), Anonymous::Everywhere);
         let mut followed = Followed {
             serving: Arc::new(ServingCertificate::load(&files, &provider).expect("a certificate")),
             provider,
             serving_files: files.clone(),
-            authorities,
-            authorities_file: admin.authority.clone(),
+            authorities: vec![Authorities::new(authorities, admin.authority.clone())],
             renewal: None,
             seen: Seen::default(),
         };
@@ -135,7 +153,8 @@ mod tests {
 
         let believes = |files: &CertificateFiles| {
             let shown = ClientCertificate::new(vec![first(&files.certificate)]);
-            let credentials = Credentials { certificate: Some(&shown), authorization: None };
+            let headers = http::HeaderMap::new();
+            let credentials = Credentials { certificate: Some(&shown), headers: &headers, path: "/" };
             matches!(authenticator.authenticate(credentials), Authentication::Known(o) if o.user.is_ok())
         };
         let mut check = |shown: &CertificateDer<'_>, ours: bool| {

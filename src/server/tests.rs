@@ -37,8 +37,9 @@ fn config(directory: &Path) -> Config {
         watch_caches: WatchCaches::AllBut(Vec::new()),
         authentication: authn::Config {
             client_ca_file: None,
+            front_proxy: None,
             token_file: Some(tokens),
-            anonymous: true,
+            anonymous: authn::Anonymous::Everywhere,
             api_audiences: vec![authn::service_account::DEFAULT_ISSUER.to_owned()],
             service_accounts: authn::service_account::Config::default(),
         },

@@ -28,7 +28,7 @@ use keelson_apimachinery::meta::Object;
 pub use super::jws::{KeyError, PublicKey, PublicKeys, SigningKey};
 pub use claims::{Claims, Private, Reference};
 pub use issuer::{Issuer, SignError, Wanted};
-pub use verifier::{Believed, LAST_USED, Verifier};
+pub use verifier::{LAST_USED, Verifier};
 
 /// How long a token is believed without looking for its objects again.
 pub const ACCEPTED_FOR: Duration = Duration::from_secs(10);

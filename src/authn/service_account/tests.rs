@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::issuer::Wanted;
 use super::*;
+use crate::authn::token::TokenAuthenticator;
 
 const RSA: &[u8] = include_bytes!("testdata/rsa.pem");
 const RSA_PUBLIC: &[u8] = include_bytes!("testdata/rsa.pub.pem");
@@ -112,7 +113,8 @@ fn cluster() -> Arc<Cluster> {
 /// The user's name, or why there is none.
 async fn judged(verifier: &Verifier, token: &str) -> String {
     match verifier.judge(token, &strings(&["api", "spare"])).await {
-        Ok(believed) => believed.user.name.clone(),
+        Ok(Some(believed)) => believed.user.name.clone(),
+        Ok(None) => "nobody".to_owned(),
         Err(why) => why,
     }
 }
@@ -198,7 +200,8 @@ async fn good_tokens_name_their_users() {
     let check = async |wanted: Wanted, pem: &[u8], extra: &[(&str, &str)]| {
         let token = issuer(ISSUER, pem).issue(wanted).await.expect("a token");
         assert!(verifier.is_concerned(&token));
-        let believed = verifier.judge(&token, &strings(&["spare", "api"])).await.expect("believed");
+        let believed =
+            verifier.judge(&token, &strings(&["spare", "api"])).await.expect("believed").expect("known");
         assert_eq!(believed.audiences, ["api"]);
         assert_eq!((believed.user.name.as_str(), believed.user.uid.as_str()), (ROBOT, "robot-uid"));
         let groups = ["system:serviceaccounts", "system:serviceaccounts:n", "system:authenticated"];
@@ -275,11 +278,8 @@ async fn tokens_of_other_keys_and_forged_ones_are_refused() {
         (forged(&header("none"), &payload, ""), failure),
         (forged(&header("HS256"), &payload, parts[2]), failure),
         (forged(r#"{"alg":"none"}"#, &payload, ""), failure),
-        (
-            forged(r#"{"alg":"ES384","crit":["b64"],"b64":false}"#, &payload, parts[2]),
-            "malformed service account token",
-        ),
-        (format!("{good}A"), "malformed service account token"),
+        (forged(r#"{"alg":"ES384","crit":["b64"],"b64":false}"#, &payload, parts[2]), "nobody"),
+        (format!("{good}A"), "nobody"),
     ] {
         assert!(verifier.is_concerned(&token));
         assert_eq!(judged(&verifier, &token).await, why, "{token}");
@@ -395,7 +395,7 @@ async fn tokens_in_secrets_are_believed_while_they_are_there() {
     assert_eq!(cluster.used.lock().len(), 1, "the use is noted");
     let today = clock::now().strftime("%Y-%m-%d").to_string();
     put(&token, &|secret| label(secret, LAST_USED, &today));
-    let believed = verifier.judge(&token, &strings(&["api"])).await.expect("believed");
+    let believed = verifier.judge(&token, &strings(&["api"])).await.expect("believed").expect("known");
     assert_eq!((believed.user.name.as_str(), believed.warning), (ROBOT, None));
     assert!(believed.user.extra.is_empty());
     assert_eq!(cluster.used.lock().len(), 1, "it was noted today");

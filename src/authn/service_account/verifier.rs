@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use keelson_apimachinery::field::quote;
@@ -16,6 +17,7 @@ use super::cache::{self, Cache};
 use super::claims::{self, Claims, Reference};
 use super::{ACCEPTED_FOR, GROUP, Kind, Subjects, user_name};
 use crate::authn::jws::{self, PublicKeys};
+use crate::authn::token::{self, Believed, TokenAuthenticator};
 use crate::authn::{CREDENTIAL_ID, with_authenticated_group};
 use crate::request::UserInfo;
 
@@ -32,17 +34,6 @@ const AUTO_GENERATED: &str = "Use tokens from the TokenRequest API or manually c
      of auto-generated secret-based tokens.";
 const INVALIDATED: &str = "service account token has been invalidated";
 const LEGACY_INVALIDATED: &str = "Token has been invalidated";
-
-/// A token that is believed.
-#[derive(Clone, Debug)]
-pub struct Believed {
-    /// Whom it speaks for.
-    pub user: Arc<UserInfo>,
-    /// Those of the wanted audiences that it is for.
-    pub audiences: Vec<String>,
-    /// A warning for whoever uses it.
-    pub warning: Option<&'static str>,
-}
 
 /// Believes tokens of some issuers, signed with some keys.
 pub struct Verifier {
@@ -75,37 +66,21 @@ impl Verifier {
         Verifier { issuers, keys, api_audiences, looks_up_secrets, subjects, known: Cache::default() }
     }
 
-    /// Whether a token claims to be of one of the issuers: others are somebody else's to judge.
-    pub(in crate::authn) fn is_concerned(&self, token: &str) -> bool {
-        jws::claimed_issuer(token)
-            .is_some_and(|issuer| issuer == LEGACY_ISSUER || self.issuers.contains(&issuer))
-    }
-
-    /// The user of a token that was believed a moment ago and may be used with the server itself, with what that
-    /// user is to be warned of.
-    pub(in crate::authn) fn recall(&self, token: &str) -> Option<(Arc<UserInfo>, Option<&'static str>)> {
-        let (known, at) = self.known.get(&cache::key(token))?;
-        let fresh = clock::monotonic().duration_since(at) < ACCEPTED_FOR;
-        let ours = self.of_token(&known).iter().any(|audience| self.api_audiences.contains(audience));
-        (fresh && ours && self.check_time(&known).is_ok()).then(|| (known.user.clone(), known.warning))
-    }
-
     /// Judges a token of one of the issuers: whether it speaks for somebody to one of `audiences`.
     ///
     /// # Errors
     /// Why it doesn't. The text says nothing that the token's owner may not know, and nothing of the token but
     /// names and uids.
-    pub(in crate::authn) async fn judge(
-        &self,
-        token: &str,
-        audiences: &[String],
-    ) -> Result<Believed, String> {
+    async fn believe(&self, token: &str, audiences: &[String]) -> Result<Option<Believed>, String> {
         let (key, now) = (cache::key(token), clock::monotonic());
         let known = self.known.get(&key);
         let fresh = known.as_ref().is_some_and(|(_, at)| now.duration_since(*at) < ACCEPTED_FOR);
         let mut known = match known {
             Some((known, _)) => known,
-            None => Arc::new(self.verify(token)?),
+            None => match self.verify(token)? {
+                Some(known) => Arc::new(known),
+                None => return Ok(None),
+            },
         };
         let audiences = self.audiences(&known, audiences)?;
         self.check_time(&known)?;
@@ -124,14 +99,12 @@ impl Verifier {
                 }
             }
         }
-        Ok(Believed { user: known.user.clone(), audiences, warning: known.warning })
+        Ok(Some(Believed { user: known.user.clone(), audiences, warning: known.warning }))
     }
 
-    /// Checks the signature and who issued it.
-    fn verify(&self, token: &str) -> Result<Known, String> {
-        let Some(parts) = claims::parse(token) else {
-            return Err("malformed service account token".to_owned());
-        };
+    /// Checks the signature and who issued it; `None` where it is no token of this form.
+    fn verify(&self, token: &str) -> Result<Option<Known>, String> {
+        let Some(parts) = claims::parse(token) else { return Ok(None) };
         let (mut tried, mut good) = (false, false);
         let signed = &parts.token;
         for key in self.keys.named(&signed.key_id) {
@@ -153,7 +126,8 @@ impl Verifier {
             return Err(format!("token issuer {} is invalid", quote(&claims.issuer)));
         }
         let user = if legacy { legacy_user(&claims)? } else { user(&claims) };
-        Ok(Known { claims, legacy, user: with_authenticated_group(user), warning: None })
+        let user = with_authenticated_group(user);
+        Ok(Some(Known { claims, legacy, user, warning: None }))
     }
 
     /// Whom the token is for: the server itself, where it does not say so.
@@ -167,7 +141,7 @@ impl Verifier {
     /// Those of the wanted audiences that the token is for.
     fn audiences(&self, known: &Known, wanted: &[String]) -> Result<Vec<String>, String> {
         let of_token = self.of_token(known);
-        let common: Vec<String> = of_token.iter().filter(|a| wanted.contains(a)).cloned().collect();
+        let common = token::common(of_token, wanted);
         if common.is_empty() {
             let list = |texts: &[String]| texts.iter().map(|t| quote(t)).collect::<Vec<_>>().join(" ");
             let (found, wanted) = (list(of_token), list(wanted));
@@ -300,6 +274,28 @@ impl Verifier {
         if noted != Some(&day(now)) && noted != Some(&day(tomorrow)) {
             self.subjects.note_use(secret, &day(now)).await;
         }
+    }
+}
+
+#[async_trait]
+impl TokenAuthenticator for Verifier {
+    /// Whether the token claims to be of one of the issuers: others are somebody else's to judge.
+    fn is_concerned(&self, token: &str) -> bool {
+        jws::claimed_issuer(token)
+            .is_some_and(|issuer| issuer == LEGACY_ISSUER || self.issuers.contains(&issuer))
+    }
+
+    fn recall(&self, token: &str) -> Option<Believed> {
+        let (known, at) = self.known.get(&cache::key(token))?;
+        let fresh = clock::monotonic().duration_since(at) < ACCEPTED_FOR;
+        let ours = self.of_token(&known).iter().any(|audience| self.api_audiences.contains(audience));
+        let believed =
+            || Believed { user: known.user.clone(), audiences: Vec::new(), warning: known.warning };
+        (fresh && ours && self.check_time(&known).is_ok()).then(believed)
+    }
+
+    async fn judge(&self, token: &str, audiences: &[String]) -> Result<Option<Believed>, String> {
+        self.believe(token, audiences).await
     }
 }
 

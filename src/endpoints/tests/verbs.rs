@@ -17,7 +17,7 @@ use super::super::{ComponentHealth, Components, Endpoints, EndpointsConfig};
 use super::roles::nobody_holds_anything;
 use crate::admission::Chain;
 use crate::authn::service_account::{Issuer, SigningKey};
-use crate::authn::{Authenticator, ClientAuthorities};
+use crate::authn::{Anonymous, Authenticator, ClientAuthorities};
 use crate::authz::{self, MASTERS};
 use crate::registry::{Registry, RegistryConfig};
 use crate::request::{Authenticated, Authorized, Request, RequestInfo, Response, UserInfo, full};
@@ -71,8 +71,8 @@ impl Cluster {
             metrics: Metrics::new(MetricRegistry::new()).unwrap(),
             authenticator: Arc::new(Authenticator::new(
                 Arc::new(ClientAuthorities::new(Arc::new(rustls::crypto::ring::default_provider()))),
-                None,
-                false,
+                vec!["https://issuer".to_owned()],
+                Anonymous::Disabled,
             )),
             components: Arc::new(Neighbours),
             token_issuer: Arc::new(Issuer::new(
