@@ -11,7 +11,7 @@ use super::certificate_subject_restriction::subject;
 use super::objects::{
     CSI_DRIVERS, NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, SERVICE_ACCOUNTS,
 };
-use super::service_account::visit_secrets;
+use crate::authz::node::visit_secrets;
 use super::{Attributes, Objects, Operation, Phase, Plugin, pod};
 use crate::authz::{self, Authorizer, Decision};
 

@@ -11,6 +11,7 @@ use keelson_base::{clock, random};
 use super::objects::SERVICE_ACCOUNTS;
 use super::pod::{self, CONTAINER_LISTS, MIRROR};
 use super::{Attributes, Objects, Operation, Phase, Plugin};
+use crate::authz::node::visit_secrets;
 
 /// The service account of pods that name none.
 const DEFAULT: &str = "default";
@@ -206,42 +207,6 @@ pub(super) fn uses_secrets(pod: &Object) -> bool {
     let mut found = false;
     visit_secrets(pod, &mut |_| found = true);
     found
-}
-
-/// Calls `visit` with the name of every secret that a pod names.
-pub(super) fn visit_secrets(pod: &Object, visit: &mut dyn FnMut(&str)) {
-    const IN_VOLUMES: [&[&str]; 10] = [
-        &["azureFile", "secretName"],
-        &["cephfs", "secretRef", "name"],
-        &["cinder", "secretRef", "name"],
-        &["flexVolume", "secretRef", "name"],
-        &["rbd", "secretRef", "name"],
-        &["secret", "secretName"],
-        &["scaleIO", "secretRef", "name"],
-        &["iscsi", "secretRef", "name"],
-        &["storageos", "secretRef", "name"],
-        &["csi", "nodePublishSecretRef", "name"],
-    ];
-    for secret in pod::spec_list(pod, "imagePullSecrets") {
-        visit(secret.str_at(&["name"]));
-    }
-    for list in ["initContainers", "containers", "ephemeralContainers"] {
-        for container in pod::spec_list(pod, list) {
-            visit_environment(container, &mut |name, _| visit(name));
-        }
-    }
-    for volume in pod::spec_list(pod, "volumes") {
-        for path in IN_VOLUMES {
-            if let Some(name) = volume.at(path).and_then(Value::as_str) {
-                visit(name);
-            }
-        }
-        for source in pod::list(volume.get("projected"), "sources") {
-            if let Some(secret) = source.get("secret") {
-                visit(secret.str_at(&["name"]));
-            }
-        }
-    }
 }
 
 /// Calls `visit` with every secret that a container's environment names, and with the variable's name where it

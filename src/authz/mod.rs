@@ -11,6 +11,7 @@ mod authorizer;
 mod builtin;
 mod forbidden;
 pub mod impersonation;
+pub mod node;
 pub mod rbac;
 
 pub use authorizer::{Attributes, Authorizer, Decision, Rules, Union, Verdict};
@@ -30,17 +31,25 @@ pub enum Mode {
     AlwaysDeny,
     /// What roles allow that are bound to users and groups.
     Rbac,
+    /// What kubelets need for what runs on their nodes.
+    Node,
 }
 
 impl Mode {
-    /// The authorizer of this mode alone, behind that of `system:masters`; RBAC's without a policy.
+    /// The authorizer of this mode alone, behind that of `system:masters`; RBAC's and Node's without a policy.
     pub fn authorizer(self) -> Arc<dyn Authorizer> {
-        build(&[self], &mut || Box::new(Union::new(Vec::new())))
+        let none = || -> Box<dyn Authorizer> { Box::new(Union::new(Vec::new())) };
+        build(&[self], &mut { none }, &mut { none })
     }
 }
 
-/// The authorizers of these modes in their order, behind that of `system:masters`, as one. `rbac` makes RBAC's.
-pub fn build(modes: &[Mode], rbac: &mut dyn FnMut() -> Box<dyn Authorizer>) -> Arc<dyn Authorizer> {
+/// The authorizers of these modes in their order, behind that of `system:masters`, as one. `rbac` makes RBAC's,
+/// and `node` Node's.
+pub fn build(
+    modes: &[Mode],
+    rbac: &mut dyn FnMut() -> Box<dyn Authorizer>,
+    node: &mut dyn FnMut() -> Box<dyn Authorizer>,
+) -> Arc<dyn Authorizer> {
     let mut all: Vec<Box<dyn Authorizer>> = vec![Box::new(PrivilegedGroup(MASTERS))];
     all.extend(modes.iter().map(|mode| -> Box<dyn Authorizer> {
         match mode {
@@ -48,6 +57,7 @@ pub fn build(modes: &[Mode], rbac: &mut dyn FnMut() -> Box<dyn Authorizer>) -> A
             Mode::AlwaysAllow => Box::new(AlwaysAllow),
             Mode::AlwaysDeny => Box::new(AlwaysDeny),
             Mode::Rbac => rbac(),
+            Mode::Node => node(),
         }
     }));
     Arc::new(Union::new(all))

@@ -91,7 +91,7 @@ impl Authorizer for Rbac {
 }
 
 /// Whether a rule allows what a request asks for.
-fn allows(rule: &Rule, attributes: &Attributes<'_>) -> bool {
+pub(super) fn allows(rule: &Rule, attributes: &Attributes<'_>) -> bool {
     let listed =
         |list: &[keelson_apimachinery::Text], wanted: &str| list.iter().any(|t| t == "*" || t == wanted);
     if !listed(&rule.verbs, attributes.verb) {

@@ -21,6 +21,11 @@ use keelson_base::clock;
 
 pub use kubernetes_service::{Endpoint, KubernetesService};
 
+/// The rules of the role `system:node`: what every node may do, as far as it can be told without its pods.
+pub fn node_rules() -> Vec<keelson_api::rbac::Rule> {
+    policy::node_rules()
+}
+
 use crate::registry::{NoAdmission, Registry, ServerWriter, ServiceRepair, Store, note_server};
 
 /// How long storage may fail before a start does.

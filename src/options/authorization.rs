@@ -6,7 +6,7 @@ use crate::authz;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Authorization")]
 pub(super) struct Authorization {
-    /// Who may do what, by authorizers that are asked in this order: AlwaysAllow, AlwaysDeny, RBAC. Members of
+    /// Who may do what, by authorizers that are asked in this order: AlwaysAllow, AlwaysDeny, RBAC, Node. Members of
     /// system:masters may do everything [default: RBAC].
     #[arg(long, value_name = "MODE")]
     authorization_mode: Option<Vec<String>>,
@@ -23,13 +23,14 @@ impl Authorization {
         let mut read = Vec::new();
         for (at, mode) in modes.iter().enumerate() {
             match mode.as_str() {
-                "AlwaysAllow" | "AlwaysDeny" | "RBAC" if modes[..at].contains(mode) => {
+                "AlwaysAllow" | "AlwaysDeny" | "RBAC" | "Node" if modes[..at].contains(mode) => {
                     errors.note(FLAG, format!("{mode} is given more than once"));
                 }
                 "AlwaysAllow" => read.push(authz::Mode::AlwaysAllow),
                 "AlwaysDeny" => read.push(authz::Mode::AlwaysDeny),
                 "RBAC" => read.push(authz::Mode::Rbac),
-                "ABAC" | "Node" | "Webhook" => {
+                "Node" => read.push(authz::Mode::Node),
+                "ABAC" | "Webhook" => {
                     errors.note(FLAG, format!("mode {mode} is not supported by this version of Keelson"));
                 }
                 _ => errors.note(FLAG, format!("authorization-mode {mode:?} is not a valid mode")),

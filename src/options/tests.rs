@@ -111,6 +111,8 @@ fn values_are_written_as_go_takes_them() {
     assert_eq!(config(&["--event-ttl=10m"]).event_ttl, Duration::from_secs(600));
     let modes = config(&["--authorization-mode=RBAC,AlwaysAllow"]).authorization;
     assert_eq!(modes, [authz::Mode::Rbac, authz::Mode::AlwaysAllow]);
+    let modes = config(&["--authorization-mode=Node,RBAC"]).authorization;
+    assert_eq!(modes, [authz::Mode::Node, authz::Mode::Rbac]);
     assert_eq!(config(&["--logging-format=json"]).logging.format, Format::Json);
     assert!(!config(&["--tls-min-version=VersionTLS13"]).serving.tls12);
     assert_eq!(config(&["--anonymous-auth=false"]).authentication.anonymous, Anonymous::Disabled);
@@ -231,8 +233,8 @@ fn bad_values_are_named() {
         &["--advertise-address: fd00::1 must be of the family of --service-cluster-ip-range, 10.0.0.0/24"],
     );
     refused(
-        &["--authorization-mode=Node,RBAC"],
-        &["--authorization-mode: mode Node is not supported by this version of Keelson"],
+        &["--authorization-mode=Node,RBAC,Node"],
+        &["--authorization-mode: Node is given more than once"],
     );
 }
 

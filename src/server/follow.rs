@@ -21,11 +21,17 @@ const RETRY: Duration = Duration::from_millis(100);
 
 /// What is fed.
 pub(super) trait Target: Send + Sync + 'static {
+    /// What it needs of an object: little, where there are many of them.
+    type Kept: Send;
+
+    /// What it needs of this object.
+    fn keep(&self, object: Object) -> Self::Kept;
+
     /// These are all objects.
-    fn replace(&self, objects: Vec<Object>);
+    fn replace(&self, all: Vec<Self::Kept>);
 
     /// This object is there, new or changed.
-    fn set(&self, object: Object);
+    fn set(&self, kept: Self::Kept);
 
     /// This object is gone.
     fn remove(&self, object: &Object);
@@ -65,9 +71,39 @@ impl<T: Target> Follower<T> {
                 self.reached.send_replace(event.object.revision);
                 return Ok(events);
             }
-            objects.extend(self.decode(&event));
+            objects.extend(self.decode(&event).map(|object| self.target.keep(object)));
         }
         Err(Status::internal(format!("the watch of {} ended early", self.store.resource().plural)))
+    }
+
+    /// Feeds the target for as long as it is asked to, however often the resource can't be read.
+    pub(super) async fn run(self: Arc<Self>) {
+        let events = self.load_at_last().await;
+        self.follow(events).await;
+    }
+
+    /// Waits until the target was fed once. Cancel safe.
+    pub(super) async fn loaded(&self) {
+        // The sender lives as long as this value does.
+        let _ = self.reached.subscribe().wait_for(|reached| *reached > 0).await;
+    }
+
+    /// Whether the target was fed once.
+    pub(super) fn is_loaded(&self) -> bool {
+        *self.reached.borrow() > 0
+    }
+
+    async fn load_at_last(&self) -> WatchStream {
+        loop {
+            match self.load().await {
+                Ok(events) => return events,
+                Err(status) => {
+                    let resource = &self.store.resource().plural;
+                    warn!(%resource, error = %status, "a resource can't be followed");
+                }
+            }
+            clock::sleep(random::jitter(RETRY, 1.0)).await;
+        }
     }
 
     /// Feeds the target with `events`, which [`Follower::load`] returned, and whatever comes behind. Ends when
@@ -78,16 +114,8 @@ impl<T: Target> Follower<T> {
                 self.apply(&event);
                 self.reached.send_replace(event.object.revision);
             }
-            events = loop {
-                clock::sleep(random::jitter(RETRY, 1.0)).await;
-                match self.load().await {
-                    Ok(events) => break events,
-                    Err(status) => {
-                        let resource = &self.store.resource().plural;
-                        warn!(%resource, error = %status, "a resource can't be followed");
-                    }
-                }
-            };
+            clock::sleep(random::jitter(RETRY, 1.0)).await;
+            events = self.load_at_last().await;
         }
     }
 
@@ -112,7 +140,7 @@ impl<T: Target> Follower<T> {
         match (event.kind, self.decode(event)) {
             (_, None) => {}
             (WatchEventKind::Deleted, Some(object)) => self.target.remove(&object),
-            (_, Some(object)) => self.target.set(object),
+            (_, Some(object)) => self.target.set(self.target.keep(object)),
         }
     }
 

@@ -15,6 +15,7 @@ mod identity;
 mod kubeconfig;
 mod lifecycle;
 mod listener;
+mod node;
 mod objects;
 mod rbac;
 mod reload;
@@ -321,8 +322,8 @@ async fn build(
     let endpoint = Endpoint { address, port, node_port: None };
     bootstrap::create_missing(&registry, &endpoint).await?;
     let (tasks, end) = (&lifecycle.tasks, lifecycle.background.signal());
-    let authorizer = rbac::authorizer(&config.authorization, &registry, tasks, &end).await;
-    let (authorizer, escalation) = authorizer.map_err(StartError::Policy)?;
+    let (authorizer, escalation) =
+        rbac::authorizer(&config.authorization, &registry, metrics, tasks, &end).await?;
     let announced = match advertised {
         Some(_) => Some(KubernetesService::new(registry.clone(), endpoint).map_err(StartError::Announce)?),
         None => {

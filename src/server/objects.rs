@@ -110,6 +110,12 @@ impl Snapshot {
 }
 
 impl Target for Snapshot {
+    type Kept = Object;
+
+    fn keep(&self, object: Object) -> Object {
+        object
+    }
+
     fn replace(&self, objects: Vec<Object>) {
         let mut tree = Tree::new();
         objects.into_iter().for_each(|object| self.insert(&mut tree, object));

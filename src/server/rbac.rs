@@ -11,9 +11,11 @@ use keelson_base::shutdown::Signal;
 use keelson_base::task::TaskGroup;
 
 use super::follow::{Follower, Target};
+use super::{StartError, node};
 use crate::authz::rbac::{Binding, Escalation, Freshness, GROUP, Policy, Rbac, RoleRef, Roles, Subject};
 use crate::authz::{self, Authorizer, Mode};
 use crate::registry::Registry;
+use crate::telemetry::Metrics;
 
 /// The authorizers of these modes, as one, and who keeps rights from being given by who doesn't have them. RBAC's
 /// policy is there when this returns.
@@ -23,14 +25,16 @@ use crate::registry::Registry;
 pub(super) async fn authorizer(
     modes: &[Mode],
     registry: &Arc<Registry>,
+    metrics: &Metrics,
     tasks: &TaskGroup,
     end: &Signal,
-) -> Result<(Arc<dyn Authorizer>, Arc<Escalation>), Status> {
+) -> Result<(Arc<dyn Authorizer>, Arc<Escalation>), StartError> {
+    let node = node::begin(modes, registry, metrics, tasks, end).await?;
     // Whatever decides, who writes RBAC's objects may not give more rights than RBAC gave.
     let policy = Arc::new(Policy::default());
-    let freshness: Arc<dyn Freshness> = Arc::new(Followed::begin(registry, &policy, tasks, end).await?);
-    let rbac = Rbac::new(policy, freshness);
-    let authorizer = authz::build(modes, &mut || Box::new(rbac.clone()));
+    let followed = Followed::begin(registry, &policy, tasks, end).await.map_err(StartError::Policy)?;
+    let rbac = Rbac::new(policy, Arc::new(followed));
+    let authorizer = authz::build(modes, &mut || Box::new(rbac.clone()), &mut || node.authorizer());
     let roles = Arc::new(Stored(registry.clone()));
     let escalation = Escalation::new(authorizer.clone(), rbac, roles);
     Ok((authorizer, Arc::new(escalation)))
@@ -116,6 +120,12 @@ impl Freshness for Followed {
 }
 
 impl Target for Source {
+    type Kept = Object;
+
+    fn keep(&self, object: Object) -> Object {
+        object
+    }
+
     fn replace(&self, objects: Vec<Object>) {
         match self.kind {
             Kind::Roles { cluster } => {

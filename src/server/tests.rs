@@ -2,6 +2,7 @@
 
 mod client;
 mod ends;
+mod nodes;
 mod serves;
 mod tokens;
 mod web_socket;

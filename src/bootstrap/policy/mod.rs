@@ -26,6 +26,7 @@ use crate::registry::{
 };
 
 pub(super) use flow_control::maintain as maintain_flow_control;
+pub(super) use rbac::node_rules;
 
 /// How many objects are written at a time.
 const WRITES: usize = 32;

@@ -3,6 +3,7 @@
 
 use keelson_api::rbac::{Rule, uncovered};
 use keelson_apimachinery::Value;
+use keelson_apimachinery::codec::json;
 use keelson_apimachinery::meta::Object;
 
 use super::{Revision, Wanted, add_missing};
@@ -33,6 +34,15 @@ pub(super) async fn ensure(registry: &Registry) -> Result<(), BootstrapError> {
     )
     .await
     .map(|_| ())
+}
+
+/// The rules of the role `system:node`: what the Node authorizer lets all nodes do.
+pub(in crate::bootstrap) fn node_rules() -> Vec<Rule> {
+    let table =
+        json::decode_untyped(CLUSTER_ROLES.as_bytes()).expect("the table is JSON: a test reads it").value;
+    let roles = table.as_array().unwrap_or_default();
+    let node = roles.iter().find(|role| role.str_at(&["metadata", "name"]) == "system:node");
+    node.map(Rule::read_all).unwrap_or_default()
 }
 
 fn is_protected(current: &Object) -> bool {
