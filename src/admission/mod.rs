@@ -33,6 +33,7 @@ mod limit_ranger;
 mod namespace_auto_provision;
 mod namespace_exists;
 mod namespace_lifecycle;
+mod node_declared_feature_validator;
 mod node_restriction;
 mod not_honoured;
 mod owner_references_permission_enforcement;

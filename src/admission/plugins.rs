@@ -24,6 +24,7 @@ use super::limit_ranger::LimitRanger;
 use super::namespace_auto_provision::NamespaceAutoProvision;
 use super::namespace_exists::NamespaceExists;
 use super::namespace_lifecycle::NamespaceLifecycle;
+use super::node_declared_feature_validator::NodeDeclaredFeatureValidator;
 use super::node_restriction::NodeRestriction;
 use super::not_honoured::NotHonoured;
 use super::objects::Objects;
@@ -164,8 +165,9 @@ pub static PLUGINS: &[Entry] = &[
     entry("PodTopologyLabels", true, "a", |p| some(PodTopologyLabels { objects: p.objects() })),
     // For workloads, whose feature is off by default.
     entry("PodGroupWorkloadExists", true, "v", nothing),
-    // What nodes declare is not compared with what updates of pods need: kubelets refuse what they can't do.
-    entry("NodeDeclaredFeatureValidator", true, "v", nothing),
+    entry("NodeDeclaredFeatureValidator", true, "v", |p| {
+        some(NodeDeclaredFeatureValidator { objects: p.objects() })
+    }),
     // For jobs of workloads, too.
     entry("JobValidation", true, "v", nothing),
     entry("PodResizeValidator", true, "v", |p| some(PodResizeValidator { objects: p.objects() })),
@@ -179,8 +181,7 @@ pub static PLUGINS: &[Entry] = &[
 ];
 
 /// Plugins of the default set that do nothing in this version: who asks for one by name is refused.
-pub const NOT_YET: [&str; 5] = [
-    "NodeDeclaredFeatureValidator",
+pub const NOT_YET: [&str; 4] = [
     "MutatingAdmissionPolicy",
     "MutatingAdmissionWebhook",
     "ValidatingAdmissionPolicy",

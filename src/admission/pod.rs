@@ -6,8 +6,7 @@ use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::scalar::Quantity;
 use keelson_apimachinery::{Map, Text, Value};
 
-/// The annotation of pods that mirror what a kubelet runs on its own.
-pub(super) const MIRROR: &str = "kubernetes.io/config.mirror";
+pub(super) use crate::authz::node::MIRROR;
 
 /// The lists of containers that all pods have, those that come first in front.
 pub(super) const CONTAINER_LISTS: [&str; 2] = ["initContainers", "containers"];

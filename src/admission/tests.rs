@@ -1,5 +1,6 @@
 //! The plugins over objects in a map.
 
+mod nodes;
 mod pods;
 mod quotas;
 mod security;
@@ -181,6 +182,7 @@ impl Bench {
                 | "certificatesigningrequests"
                 | "clustertrustbundles"
                 | "csinodes"
+                | "resourceslices"
         );
         let name = new.as_ref().or(old.as_ref()).map(|object| object.name().to_owned()).unwrap_or_default();
         let reinvocation = Reinvocation::default();

@@ -44,7 +44,8 @@ impl<'a> Admission<'a> {
         let info = self.call.info;
         let resource = self.call.served.resource;
         let name = match route::name(info) {
-            "" => object.map_or("", Object::name),
+            // Of a collection every object is deleted by its own name.
+            "" => object.or(old).map_or("", Object::name),
             name => name,
         };
         admission::Attributes {

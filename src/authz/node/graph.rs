@@ -99,15 +99,6 @@ impl Edges {
     pub(super) fn to_claim(own: String, claim: String, others: Vec<String>) -> Self {
         Edges { things: [vec![own], others].concat(), to: Some(To::Claim(claim)) }
     }
-
-    #[cfg(test)]
-    pub(super) fn parts(&self) -> (&[String], Option<&str>, Option<&str>) {
-        match &self.to {
-            None => (&self.things, None, None),
-            Some(To::Node(node)) => (&self.things, Some(node), None),
-            Some(To::Claim(claim)) => (&self.things, None, Some(claim)),
-        }
-    }
 }
 
 /// By id what leads to a node, and how many make it lead there.

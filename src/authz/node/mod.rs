@@ -19,10 +19,10 @@ use async_trait::async_trait;
 use keelson_api::rbac::Rule;
 
 pub use graph::{Edges, Graph, Kind};
-pub use references::{Feeder, visit_config_maps, visit_secrets};
+pub use references::{Feeder, MIRROR, visit_config_maps, visit_secrets};
 
 use super::rbac::Freshness;
-use super::{Attributes, AuthorizationError, Authorizer, Rules, Verdict};
+use super::{Attributes, Authorizer, Decision, Rules, Verdict};
 use crate::request::UserInfo;
 use rules::Ruling;
 
@@ -79,13 +79,13 @@ impl Node {
 
 #[async_trait]
 impl Authorizer for Node {
-    async fn authorize(&self, attributes: &Attributes<'_>) -> Result<Verdict, AuthorizationError> {
-        let no = |reason| Verdict { reason, ..Verdict::no_opinion() };
-        let Some(node) = identity(attributes.user) else { return Ok(Verdict::no_opinion()) };
+    async fn authorize(&self, attributes: &Attributes<'_>) -> Verdict {
+        let no = |reason: std::borrow::Cow<'static, str>| Verdict::new(Decision::NoOpinion, reason);
+        let Some(node) = identity(attributes.user) else { return Verdict::no_opinion() };
         if node.is_empty() {
-            return Ok(no(format!("unknown node for user {:?}", attributes.user.name).into()));
+            return no(format!("unknown node for user {:?}", attributes.user.name).into());
         }
-        Ok(match rules::rule(node, attributes, self.pod_certificates) {
+        match rules::rule(node, attributes, self.pod_certificates) {
             Ruling::Allow => Verdict::allow(),
             Ruling::Refuse(why) => no(why),
             Ruling::IfRelated(_) if attributes.name.is_empty() => no("No Object name found".into()),
@@ -97,7 +97,7 @@ impl Authorizer for Node {
                 Verdict::allow()
             }
             Ruling::AsAllNodes => Verdict::no_opinion(),
-        })
+        }
     }
 
     /// What a node may do hangs on its pods: it can't be listed.

@@ -8,7 +8,7 @@ use keelson_apimachinery::meta::Object;
 use super::graph::{Edges, Kind, id};
 
 /// The annotation of pods that mirror what a kubelet runs on its own.
-const MIRROR: &str = "kubernetes.io/config.mirror";
+pub const MIRROR: &str = "kubernetes.io/config.mirror";
 
 /// A resource whose objects make edges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use keelson_apimachinery::selector::fields::{self, Operator};
+use keelson_apimachinery::selector::fields::Operator;
 
 use super::super::Attributes;
 use super::graph::Kind;
@@ -202,9 +202,6 @@ fn pod(node: &str, attributes: &Attributes<'_>) -> Ruling {
 
 /// Whether the field selector of a request asks for objects with this value alone.
 fn selects(attributes: &Attributes<'_>, field: &str, value: &str) -> bool {
-    let selector = fields::parse(attributes.field_selector).unwrap_or_default();
-    selector
-        .requirements()
-        .iter()
-        .any(|term| term.field == field && term.operator == Operator::Equals && term.value == value)
+    let demands = &attributes.selectors.fields.requirements;
+    demands.iter().any(|term| term.field == field && term.operator == Operator::Equals && term.value == value)
 }
