@@ -7,16 +7,17 @@
 
 mod escalation;
 mod index;
+mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use keelson_api::rbac::Rule;
 
 pub use escalation::{Escalation, GROUP, Grant, Roles};
+use index::Answer;
 pub use index::{Binding, Policy, RoleRef, Subject};
 
 use super::authorizer::joined;
@@ -48,14 +49,11 @@ impl Rbac {
     async fn held_by(&self, user: &UserInfo, namespace: &str) -> (Vec<Rule>, Vec<RoleRef>) {
         self.freshness.catch_up().await;
         let policy = self.policy.now();
-        let (mut rules, mut lost, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
-        for bound in policy.bound_to(user, namespace) {
-            if !seen.insert(std::ptr::from_ref(bound.binding)) {
-                continue;
-            }
-            match policy.rules(bound.binding) {
+        let (mut rules, mut lost) = (Vec::new(), Vec::new());
+        for binding in policy.bindings_of(user, namespace) {
+            match policy.rules(binding) {
                 Some(found) => rules.extend(found.iter().cloned()),
-                None => lost.push(bound.binding.role.clone()),
+                None => lost.push(binding.role.clone()),
             }
         }
         (rules, lost)
@@ -66,20 +64,13 @@ impl Rbac {
 impl Authorizer for Rbac {
     async fn authorize(&self, attributes: &Attributes<'_>) -> Verdict {
         self.freshness.catch_up().await;
-        let mut missing = Vec::new();
         let policy = self.policy.now();
-        for bound in policy.bound_to(attributes.user, attributes.namespace) {
-            let Some(rules) = policy.rules(bound.binding) else {
-                missing.push(bound.binding.role.not_found());
-                continue;
-            };
-            if rules.iter().any(|rule| allows(rule, attributes)) {
-                return Verdict::new(Decision::Allow, format!("RBAC: allowed by {bound}"));
-            }
-        }
-        match joined(missing) {
-            None => Verdict::no_opinion(),
-            Some(errors) => Verdict::new(Decision::NoOpinion, format!("RBAC: {errors}")),
+        match policy.judge(attributes) {
+            Answer::Allowed(bound) => Verdict::new(Decision::Allow, format!("RBAC: allowed by {bound}")),
+            Answer::Refused(lost) => match joined(lost.into_iter().map(RoleRef::not_found).collect()) {
+                None => Verdict::no_opinion(),
+                Some(errors) => Verdict::new(Decision::NoOpinion, format!("RBAC: {errors}")),
+            },
         }
     }
 
@@ -103,16 +94,13 @@ pub(super) fn allows(rule: &Rule, attributes: &Attributes<'_>) -> bool {
             false => url == attributes.path,
         });
     }
-    let of_resource = |text: &keelson_apimachinery::Text| {
-        if text == "*" {
-            return true;
-        }
-        match (text.split_once('/'), attributes.subresource) {
-            (None, "") => text == attributes.resource,
-            (Some((resource, subresource)), wanted) => {
-                subresource == wanted && (resource == "*" || resource == attributes.resource)
-            }
-            (None, _) => false,
+    let (resource, subresource) = (attributes.resource, attributes.subresource);
+    let of_resource = |text: &keelson_apimachinery::Text| match subresource {
+        _ if text == "*" => true,
+        "" => text == resource,
+        _ => {
+            let before = text.strip_suffix(subresource).and_then(|text| text.strip_suffix('/'));
+            before.is_some_and(|before| before == "*" || before == resource)
         }
     };
     listed(&rule.api_groups, attributes.group)

@@ -1,16 +1,22 @@
 //! The policy as an index: what is bound to whom.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use imbl::{HashMap, OrdMap};
+use imbl::{HashMap, HashSet, OrdMap};
 use keelson_api::rbac::Rule;
 use keelson_apimachinery::field::quote;
 use keelson_apimachinery::{Text, Value};
 use parking_lot::Mutex;
 
+use super::allows;
+use super::table::Table;
+use crate::authz::Attributes;
 use crate::request::UserInfo;
+
+/// Up to so many rules are looked at one by one.
+const FEW: usize = 32;
 
 /// Who something is bound to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,7 +78,7 @@ impl fmt::Display for Subject {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// How a subject is found.
 enum Key {
     User(Text),
     Group(Text),
@@ -112,6 +118,14 @@ pub struct Binding {
     pub subjects: Vec<Subject>,
 }
 
+impl Binding {
+    /// The namespace (empty for a ClusterRole) and the name of its role.
+    fn role_name(&self) -> Name {
+        let namespace = if self.role.cluster { Text::default() } else { self.namespace.clone() };
+        (namespace, self.role.name.clone())
+    }
+}
+
 /// A binding that speaks of a user.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bound<'a> {
@@ -134,64 +148,184 @@ impl fmt::Display for Bound<'_> {
     }
 }
 
-/// What is bound to a subject: bindings by name.
-type OfSubject = OrdMap<Text, Arc<Binding>>;
+/// What is bound to a subject in one scope.
+#[derive(Clone, Debug, Default)]
+struct OfSubject {
+    /// By name.
+    bindings: OrdMap<Text, Arc<Binding>>,
+    /// What they come to, made when it is first asked for. A new cell takes its place with every change of the
+    /// bindings or of their roles.
+    table: Arc<OnceLock<Option<Table>>>,
+}
+
+/// What is bound in one scope, by subject.
+#[derive(Clone, Debug, Default)]
+struct Scope {
+    users: HashMap<Text, OfSubject>,
+    groups: HashMap<Text, OfSubject>,
+}
+
+impl Scope {
+    fn of(&mut self, subject: Key) -> (&mut HashMap<Text, OfSubject>, Text) {
+        match subject {
+            Key::User(name) => (&mut self.users, name),
+            Key::Group(name) => (&mut self.groups, name),
+        }
+    }
+}
+
+/// The name of something in a namespace, which is empty for the cluster.
+type Name = (Text, Text);
 
 /// The policy at one moment. Cloning is cheap.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Now {
     /// Rules by namespace (empty for cluster roles) and name.
-    roles: HashMap<(Text, Text), Arc<[Rule]>>,
-    /// By namespace (empty for cluster role bindings) and name.
-    bindings: HashMap<(Text, Text), Arc<Binding>>,
-    /// By namespace and subject.
-    subjects: HashMap<(Text, Key), OfSubject>,
+    roles: HashMap<Text, HashMap<Text, Arc<[Rule]>>>,
+    bindings: HashMap<Name, Arc<Binding>>,
+    /// By namespace (empty for cluster role bindings).
+    scopes: HashMap<Text, Scope>,
+    /// The bindings of each role.
+    of_roles: HashMap<Name, HashSet<Name>>,
+}
+
+/// What a user asks of the policy.
+pub(super) enum Answer<'a> {
+    /// This binding allows it.
+    Allowed(Bound<'a>),
+    /// None does; these roles are bound, and don't exist.
+    Refused(Vec<&'a RoleRef>),
 }
 
 impl Now {
-    /// The bindings that speak of a user: those of the cluster, then those of the namespace, where there is one.
-    pub(super) fn bound_to<'a>(
-        &'a self,
-        user: &'a UserInfo,
-        namespace: &'a str,
-    ) -> impl Iterator<Item = Bound<'a>> {
+    /// What is bound to a user: in the cluster, then in the namespace, where there is one.
+    fn bound_to<'a>(&'a self, user: &'a UserInfo, namespace: &'a str) -> impl Iterator<Item = &'a OfSubject> {
         let scopes = [""].into_iter().chain((!namespace.is_empty()).then_some(namespace));
-        scopes.flat_map(move |scope| {
-            let keys = std::iter::once(Key::User(user.name.as_str().into()))
-                .chain(user.groups.iter().map(|group| Key::Group(group.as_str().into())));
-            keys.filter_map(move |key| self.subjects.get(&(Text::from(scope), key)))
-                .flat_map(|of_subject| of_subject.values())
-                .map(|binding| Bound { binding, user })
+        scopes.filter_map(|scope| self.scopes.get(scope)).flat_map(|scope| {
+            let of_groups = user.groups.iter().filter_map(|group| scope.groups.get(group.as_str()));
+            scope.users.get(user.name.as_str()).into_iter().chain(of_groups)
         })
+    }
+
+    /// The bindings that speak of a user, each once: those of the cluster, then those of the namespace, where
+    /// there is one.
+    pub(super) fn bindings_of<'a>(&'a self, user: &'a UserInfo, namespace: &'a str) -> Vec<&'a Binding> {
+        let mut seen = std::collections::HashSet::new();
+        let all = self.bound_to(user, namespace).flat_map(|of_subject| of_subject.bindings.values());
+        all.filter(|binding| seen.insert(Arc::as_ptr(binding))).map(|binding| &**binding).collect()
+    }
+
+    /// Whether the policy allows what is asked for.
+    pub(super) fn judge<'a>(&'a self, attributes: &Attributes<'a>) -> Answer<'a> {
+        let user = attributes.user;
+        let allowed = |binding: &'a Arc<Binding>| Answer::Allowed(Bound { binding, user });
+        let mut lost = Vec::new();
+        for of_subject in self.bound_to(user, attributes.namespace) {
+            if let Some(table) = of_subject.table.get_or_init(|| self.table(of_subject)) {
+                if let Some(binding) = table.allows(attributes) {
+                    return allowed(binding);
+                }
+                lost.extend(table.lost());
+                continue;
+            }
+            for binding in of_subject.bindings.values() {
+                match self.rules(binding) {
+                    None => lost.push(&binding.role),
+                    Some(rules) if rules.iter().any(|rule| allows(rule, attributes)) => {
+                        return allowed(binding);
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        Answer::Refused(lost)
+    }
+
+    /// The table of what is bound to a subject, where there are so many rules that it pays.
+    fn table(&self, of_subject: &OfSubject) -> Option<Table> {
+        let bindings = || of_subject.bindings.values();
+        let rules: usize = bindings().filter_map(|binding| self.rules(binding)).map(<[Rule]>::len).sum();
+        (rules.max(of_subject.bindings.len()) > FEW)
+            .then(|| Table::new(bindings().map(|binding| (binding, self.rules(binding)))))
     }
 
     /// The rules of the role that is bound; `None` where it does not exist.
     pub(super) fn rules(&self, binding: &Binding) -> Option<&[Rule]> {
-        let namespace = if binding.role.cluster { Text::default() } else { binding.namespace.clone() };
-        self.roles.get(&(namespace, binding.role.name.clone())).map(|rules| &**rules)
+        let namespace = if binding.role.cluster { "" } else { binding.namespace.as_str() };
+        self.roles.get(namespace)?.get(binding.role.name.as_str()).map(|rules| &**rules)
     }
 
-    fn remove_binding(&mut self, key: &(Text, Text)) {
-        let Some(binding) = self.bindings.remove(key) else { return };
-        for subject in &binding.subjects {
-            let place = (key.0.clone(), subject.key());
-            let Some(of_subject) = self.subjects.get_mut(&place) else { continue };
-            of_subject.remove(&key.1);
-            if of_subject.is_empty() {
-                self.subjects.remove(&place);
+    fn set_role(&mut self, name: Name, rules: Vec<Rule>) {
+        self.roles.entry(name.0.clone()).or_default().insert(name.1.clone(), rules.into());
+        self.forget_tables_of(&name);
+    }
+
+    fn remove_role(&mut self, name: &Name) {
+        if let Some(of_namespace) = self.roles.get_mut(&name.0) {
+            of_namespace.remove(&name.1);
+            if of_namespace.is_empty() {
+                self.roles.remove(&name.0);
+            }
+        }
+        self.forget_tables_of(name);
+    }
+
+    /// What was made of a role counts no more.
+    fn forget_tables_of(&mut self, role: &Name) {
+        let bound: Vec<Arc<Binding>> = self
+            .of_roles
+            .get(role)
+            .into_iter()
+            .flat_map(|bindings| bindings.iter().filter_map(|name| self.bindings.get(name).cloned()))
+            .collect();
+        for binding in bound {
+            let Some(scope) = self.scopes.get_mut(&binding.namespace) else { continue };
+            for subject in &binding.subjects {
+                let (subjects, name) = scope.of(subject.key());
+                if let Some(of_subject) = subjects.get_mut(&name) {
+                    of_subject.table = Arc::default();
+                }
             }
         }
     }
 
-    fn set_binding(&mut self, binding: Binding) {
-        let key = (binding.namespace.clone(), binding.name.clone());
-        self.remove_binding(&key);
-        let binding = Arc::new(binding);
-        for subject in &binding.subjects {
-            let of_subject = self.subjects.entry((key.0.clone(), subject.key())).or_default();
-            of_subject.insert(key.1.clone(), Arc::clone(&binding));
+    fn remove_binding(&mut self, name: &Name) {
+        let Some(binding) = self.bindings.remove(name) else { return };
+        let role = binding.role_name();
+        if let Some(bindings) = self.of_roles.get_mut(&role) {
+            bindings.remove(name);
+            if bindings.is_empty() {
+                self.of_roles.remove(&role);
+            }
         }
-        self.bindings.insert(key, binding);
+        let Some(scope) = self.scopes.get_mut(&name.0) else { return };
+        for subject in &binding.subjects {
+            let (subjects, key) = scope.of(subject.key());
+            let Some(of_subject) = subjects.get_mut(&key) else { continue };
+            of_subject.bindings.remove(&name.1);
+            of_subject.table = Arc::default();
+            if of_subject.bindings.is_empty() {
+                subjects.remove(&key);
+            }
+        }
+        if scope.users.is_empty() && scope.groups.is_empty() {
+            self.scopes.remove(&name.0);
+        }
+    }
+
+    fn set_binding(&mut self, binding: Binding) {
+        let name = (binding.namespace.clone(), binding.name.clone());
+        self.remove_binding(&name);
+        let binding = Arc::new(binding);
+        self.of_roles.entry(binding.role_name()).or_default().insert(name.clone());
+        let scope = self.scopes.entry(name.0.clone()).or_default();
+        for subject in &binding.subjects {
+            let (subjects, key) = scope.of(subject.key());
+            let of_subject = subjects.entry(key).or_default();
+            of_subject.bindings.insert(name.1.clone(), Arc::clone(&binding));
+            of_subject.table = Arc::default();
+        }
+        self.bindings.insert(name, binding);
     }
 }
 
@@ -217,24 +351,24 @@ impl Policy {
 
     /// A role is there, with these rules; `namespace` is empty for a ClusterRole.
     pub fn set_role(&self, namespace: &str, name: &str, rules: Vec<Rule>) {
-        self.change(|now| {
-            now.roles.insert((namespace.into(), name.into()), rules.into());
-        });
+        self.change(|now| now.set_role((namespace.into(), name.into()), rules));
     }
 
     /// A role is gone.
     pub fn remove_role(&self, namespace: &str, name: &str) {
-        self.change(|now| {
-            now.roles.remove(&(namespace.into(), name.into()));
-        });
+        self.change(|now| now.remove_role(&(namespace.into(), name.into())));
     }
 
     /// These are all ClusterRoles (`cluster`) or all Roles: namespace, name and rules.
     pub fn replace_roles(&self, cluster: bool, roles: Vec<(Text, Text, Vec<Rule>)>) {
         self.change(|now| {
-            now.roles.retain(|(namespace, _), _| namespace.is_empty() != cluster);
+            let of_kind = now.roles.iter().filter(|(namespace, _)| namespace.is_empty() == cluster);
+            let gone: Vec<Name> = of_kind
+                .flat_map(|(namespace, roles)| roles.keys().map(|name| (namespace.clone(), name.clone())))
+                .collect();
+            gone.iter().for_each(|name| now.remove_role(name));
             for (namespace, name, rules) in roles {
-                now.roles.insert((namespace, name), rules.into());
+                now.set_role((namespace, name), rules);
             }
         });
     }
@@ -252,9 +386,9 @@ impl Policy {
     /// These are all ClusterRoleBindings (`cluster`) or all RoleBindings.
     pub fn replace_bindings(&self, cluster: bool, bindings: Vec<Binding>) {
         self.change(|now| {
-            let gone: Vec<(Text, Text)> =
+            let gone: Vec<Name> =
                 now.bindings.keys().filter(|(ns, _)| ns.is_empty() == cluster).cloned().collect();
-            gone.iter().for_each(|key| now.remove_binding(key));
+            gone.iter().for_each(|name| now.remove_binding(name));
             bindings.into_iter().for_each(|binding| now.set_binding(binding));
         });
     }

@@ -1,5 +1,6 @@
 use keelson_apimachinery::codec::json;
 use keelson_apimachinery::{Text, Value};
+use proptest::prelude::{Just, Strategy, prop_assert_eq, prop_oneof, proptest};
 
 use super::*;
 use crate::authz::Decision;
@@ -140,4 +141,106 @@ async fn the_rules_of_a_user_are_told() {
     assert_eq!((found.rules.len(), found.errors.len()), (3, 0));
     let found = rbac.rules_for(&user("bob", &[]), "ns").await;
     assert_eq!(found.errors, [r#"role.rbac.authorization.k8s.io "gone" not found"#]);
+}
+
+/// Words that requests and rules share, so that some meet.
+const WORDS: [&str; 5] = ["*", "a", "b", "a/s", "*/s"];
+
+fn words() -> impl Strategy<Value = Vec<Text>> {
+    proptest::collection::vec(proptest::sample::select(&WORDS[..]).prop_map(Text::from), 0..3)
+}
+
+fn any_rule() -> impl Strategy<Value = Rule> {
+    let paths = prop_oneof![8 => Just(Vec::new()), 1 => words()];
+    (words(), words(), words(), words(), paths).prop_map(
+        |(verbs, api_groups, resources, resource_names, non_resource_urls)| Rule {
+            verbs,
+            api_groups,
+            resources,
+            resource_names,
+            non_resource_urls,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_table_decides_as_its_rules(
+        roles in proptest::collection::vec(proptest::collection::vec(any_rule(), 0..4), 0..4),
+        asked in proptest::collection::vec(proptest::sample::select(&WORDS[..]), 4),
+        subresource in proptest::sample::select(&["", "s"][..]),
+    ) {
+        let user = UserInfo::default();
+        let bindings: Vec<Arc<Binding>> = (0..roles.len() + 1)
+            .map(|i| Arc::new(binding("", &format!("b{i}"), ("ClusterRole", &format!("r{i}")), r#"{"kind":"User"}"#)))
+            .collect();
+        let rules = |i: usize| roles.get(i).map(Vec::as_slice);
+        let table = table::Table::new(bindings.iter().enumerate().map(|(i, binding)| (binding, rules(i))));
+        let [verb, group, resource, name] = asked[..] else { unreachable!("four words") };
+        let resource_request = Attributes { group, resource, subresource, name, ..Attributes::on_resources(&user, verb) };
+        let path_request = Attributes { is_resource_request: false, path: resource, ..Attributes::on_resources(&user, verb) };
+        for attributes in [resource_request, path_request] {
+            let first = roles.iter().position(|rules| rules.iter().any(|rule| allows(rule, &attributes)));
+            let found = table.allows(&attributes).map(|binding| binding.name.as_str());
+            prop_assert_eq!(found.map(str::to_owned), first.map(|i| format!("b{i}")));
+        }
+        prop_assert_eq!(table.lost().count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn many_bindings_follow_their_objects_too() {
+    let policy = Arc::new(Policy::default());
+    let alice = user("alice", &["devs"]);
+    let pods = || rules(r#"[{"verbs":["get"],"apiGroups":[""],"resources":["pods"]}]"#);
+    for i in 0..100 {
+        policy.set_role(
+            "",
+            &format!("r{i}"),
+            rules(r#"[{"verbs":["get"],"apiGroups":[""],"resources":["x"]}]"#),
+        );
+        let subject = if i % 2 == 0 {
+            r#"{"kind":"User","name":"alice"}"#
+        } else {
+            r#"{"kind":"Group","name":"devs"}"#
+        };
+        policy.set_binding(binding("", &format!("b{i}"), ("ClusterRole", &format!("r{i}")), subject));
+    }
+    let check = async |expected: &str| {
+        assert_eq!(judge(&policy, &alice, "get pods ns p").await.reason, expected);
+    };
+    check("").await;
+    policy.set_role("", "r51", pods());
+    check(r#"RBAC: allowed by ClusterRoleBinding "b51" of ClusterRole "r51" to Group "devs""#).await;
+    policy.remove_role("", "r51");
+    check(r#"RBAC: clusterrole.rbac.authorization.k8s.io "r51" not found"#).await;
+    policy.remove_binding("", "b51");
+    check("").await;
+    policy.replace_roles(true, vec![(Text::default(), "r4".into(), pods())]);
+    check(r#"RBAC: allowed by ClusterRoleBinding "b4" of ClusterRole "r4" to User "alice""#).await;
+    policy.replace_bindings(true, Vec::new());
+    check("").await;
+}
+
+#[tokio::test]
+async fn each_binding_counts_once_and_names_its_first_subject() {
+    let policy = Arc::new(Policy::default());
+    policy.set_role(
+        "",
+        "r",
+        rules(r#"[{"verbs":["get"],"apiGroups":[""],"resources":["pods","*/s","a/b"]}]"#),
+    );
+    let mut both = binding("", "b", ("ClusterRole", "r"), r#"{"kind":"Group","name":"devs"}"#);
+    both.subjects.push(Subject::User("alice".into()));
+    policy.set_binding(both);
+    let alice = user("alice", &["devs", "devs"]);
+    let reason = judge(&policy, &alice, "get pods ns p").await.reason;
+    assert_eq!(reason, r#"RBAC: allowed by ClusterRoleBinding "b" of ClusterRole "r" to Group "devs""#);
+    let found = Rbac::new(Arc::clone(&policy), Arc::new(Fresh)).rules_for(&alice, "ns").await;
+    assert_eq!(found.rules.len(), 1);
+    let nobody: Value = json::decode_untyped(br#"{"kind":"ServiceAccount","name":"x"}"#).expect("JSON").value;
+    assert_eq!(Subject::read(&nobody, ""), None);
+    // A resource may be asked for with its subresource behind it, in a review.
+    let asked = Attributes { resource: "a/b", ..Attributes::on_resources(&alice, "get") };
+    assert!(Rbac::new(policy, Arc::new(Fresh)).authorize(&asked).await.is_allowed());
 }
