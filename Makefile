@@ -49,7 +49,8 @@ lint: system-packages cargo-deny
 ## bench: CPU, throughput, latency and memory of the release build, beside the design's targets; all of it, or
 ## what WHAT names (benches/README.md)
 bench: build
-	$(TOOLS) KEELSON_BINARY=$(BINARY) cargo bench --locked --bench apiserver -- $(WHAT)
+	$(if $(filter-out decisions,$(WHAT)),,cargo bench --locked --bench decisions)
+	$(if $(filter decisions,$(WHAT)),,$(TOOLS) KEELSON_BINARY=$(BINARY) cargo bench --locked --bench apiserver -- $(WHAT))
 
 ## fuzz: each fuzz target for FUZZ_SECONDS (needs a nightly toolchain and cargo-fuzz)
 FUZZ_SECONDS ?= 60
