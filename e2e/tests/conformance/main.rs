@@ -57,7 +57,7 @@ fn floors() -> BTreeMap<&'static str, Floor> {
 }
 
 /// The areas whose recordings are replayed, by the beginnings of their names: others are to come.
-const AREAS: [&str; 4] = ["disc-", "kctl-", "kind-", "mach-"];
+const AREAS: [&str; 5] = ["disc-", "kctl-", "kind-", "mach-", "sec-"];
 
 /// The program that replays, and what it is to replay.
 struct Recordings {
@@ -103,7 +103,8 @@ impl Recordings {
             &[
                 &tokens,
                 "--service-cluster-ip-range=10.0.0.0/24",
-                "--authorization-mode=RBAC",
+                "--authorization-mode=Node,RBAC",
+                "--enable-admission-plugins=NodeRestriction",
                 "--allow-privileged=true",
             ],
         );
