@@ -145,6 +145,17 @@ pub trait Authorizer: Send + Sync {
     }
 }
 
+#[async_trait]
+impl<A: Authorizer + ?Sized> Authorizer for std::sync::Arc<A> {
+    async fn authorize(&self, attributes: &Attributes<'_>) -> Verdict {
+        (**self).authorize(attributes).await
+    }
+
+    async fn rules_for(&self, user: &UserInfo, namespace: &str) -> Rules {
+        (**self).rules_for(user, namespace).await
+    }
+}
+
 /// Asks its authorizers in order until one allows or denies.
 pub struct Union {
     authorizers: Vec<Box<dyn Authorizer>>,

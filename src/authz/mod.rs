@@ -7,16 +7,23 @@
 //! Authorizers are asked in order until one allows or denies; what nobody has an opinion on is forbidden.
 //! Members of `system:masters` may do everything in every mode.
 
+pub mod abac;
 mod authorizer;
 mod builtin;
+mod chain;
+pub mod config;
 mod forbidden;
 pub mod impersonation;
+mod metrics;
 pub mod node;
 pub mod rbac;
+pub mod webhook;
 
 pub use authorizer::{Attributes, Authorizer, Decision, Rules, Union, Verdict};
 pub use builtin::{AlwaysAllow, AlwaysDeny, MASTERS, PrivilegedGroup, PublicInfo};
+pub use chain::{Config, Configured, Exchangeable, Lasting, Source, build};
 pub use forbidden::forbidden;
+pub use metrics::AuthorizationMetrics;
 
 use std::sync::Arc;
 
@@ -33,34 +40,44 @@ pub enum Mode {
     Rbac,
     /// What kubelets need for what runs on their nodes.
     Node,
+    /// What a file of policies allows.
+    Abac,
+    /// What a webhook allows.
+    Webhook,
 }
 
 impl Mode {
-    /// The authorizer of this mode alone, behind that of `system:masters`; RBAC's and Node's without a policy.
-    pub fn authorizer(self) -> Arc<dyn Authorizer> {
-        let none = || -> Box<dyn Authorizer> { Box::new(Union::new(Vec::new())) };
-        build(&[self], &mut { none }, &mut { none })
-    }
-}
-
-/// The authorizers of these modes in their order, behind that of `system:masters`, as one. `rbac` makes RBAC's,
-/// and `node` Node's.
-pub fn build(
-    modes: &[Mode],
-    rbac: &mut dyn FnMut() -> Box<dyn Authorizer>,
-    node: &mut dyn FnMut() -> Box<dyn Authorizer>,
-) -> Arc<dyn Authorizer> {
-    let mut all: Vec<Box<dyn Authorizer>> = vec![Box::new(PrivilegedGroup(MASTERS))];
-    all.extend(modes.iter().map(|mode| -> Box<dyn Authorizer> {
-        match mode {
-            Mode::PrivilegedOnly => Box::new(PublicInfo),
-            Mode::AlwaysAllow => Box::new(AlwaysAllow),
-            Mode::AlwaysDeny => Box::new(AlwaysDeny),
-            Mode::Rbac => rbac(),
-            Mode::Node => node(),
+    /// Its name in flags, configuration and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::PrivilegedOnly => "PrivilegedOnly",
+            Mode::AlwaysAllow => "AlwaysAllow",
+            Mode::AlwaysDeny => "AlwaysDeny",
+            Mode::Rbac => "RBAC",
+            Mode::Node => "Node",
+            Mode::Abac => "ABAC",
+            Mode::Webhook => "Webhook",
         }
-    }));
-    Arc::new(Union::new(all))
+    }
+
+    /// The mode of this name that users may choose.
+    pub fn parse(name: &str) -> Option<Self> {
+        let known =
+            [Mode::AlwaysAllow, Mode::AlwaysDeny, Mode::Rbac, Mode::Node, Mode::Abac, Mode::Webhook];
+        known.into_iter().find(|mode| mode.as_str() == name)
+    }
+
+    /// The authorizer of this mode alone, behind that of `system:masters`; those that need a policy have none.
+    pub fn authorizer(self) -> Arc<dyn Authorizer> {
+        let mut all: Vec<Box<dyn Authorizer>> = vec![Box::new(PrivilegedGroup(MASTERS))];
+        match self {
+            Mode::PrivilegedOnly => all.push(Box::new(PublicInfo)),
+            Mode::AlwaysAllow => all.push(Box::new(AlwaysAllow)),
+            Mode::AlwaysDeny => all.push(Box::new(AlwaysDeny)),
+            Mode::Rbac | Mode::Node | Mode::Abac | Mode::Webhook => {}
+        }
+        Arc::new(Union::new(all))
+    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ const COLLECTION: u64 = 360;
 
 /// Renews the lease of the server on this host until it is dropped.
 pub(super) async fn run(registry: &Registry) {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = host();
     let name = lease_name(&host);
     let holder = format!("{name}_{}", random::uuid());
     for turn in 0u64.. {
@@ -43,6 +43,15 @@ pub(super) async fn run(registry: &Registry) {
         }
         clock::sleep(RENEWAL).await;
     }
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// What the server on this host is called among the servers of its cluster: its lease's name.
+pub fn server_name() -> String {
+    lease_name(&host())
 }
 
 /// `apiserver-` and half of the host name's SHA-256 in base32.

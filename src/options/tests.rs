@@ -52,7 +52,7 @@ fn defaults_are_upstreams_but_for_the_store() {
     assert_eq!((config.limits.max_reading, config.limits.max_mutating), (Some(400), Some(200)));
     assert_eq!(config.limits.min_watch, Duration::from_secs(1800));
     assert_eq!(config.shutdown_delay, Duration::ZERO);
-    assert_eq!(config.authorization, [authz::Mode::Rbac]);
+    assert_eq!(config.authorization, vec![authz::Mode::Rbac].into());
     assert_eq!(config.authentication.anonymous, Anonymous::Everywhere);
     assert_eq!(config.services, ServiceNetwork::default());
     assert_eq!(config.event_ttl, Duration::from_secs(3600));
@@ -110,9 +110,9 @@ fn values_are_written_as_go_takes_them() {
     }
     assert_eq!(config(&["--event-ttl=10m"]).event_ttl, Duration::from_secs(600));
     let modes = config(&["--authorization-mode=RBAC,AlwaysAllow"]).authorization;
-    assert_eq!(modes, [authz::Mode::Rbac, authz::Mode::AlwaysAllow]);
+    assert_eq!(modes, vec![authz::Mode::Rbac, authz::Mode::AlwaysAllow].into());
     let modes = config(&["--authorization-mode=Node,RBAC"]).authorization;
-    assert_eq!(modes, [authz::Mode::Node, authz::Mode::Rbac]);
+    assert_eq!(modes, vec![authz::Mode::Node, authz::Mode::Rbac].into());
     assert_eq!(config(&["--logging-format=json"]).logging.format, Format::Json);
     assert!(!config(&["--tls-min-version=VersionTLS13"]).serving.tls12);
     assert_eq!(config(&["--anonymous-auth=false"]).authentication.anonymous, Anonymous::Disabled);
@@ -218,7 +218,6 @@ fn bad_values_are_named() {
         "--etcd-servers=localhost:2379",
         "invalid value \"localhost:2379\": must start with http:// or https://",
     );
-    check("--authorization-mode=Webhook", "mode Webhook is not supported by this version of Keelson");
     check("--authorization-mode=Everyone", "authorization-mode \"Everyone\" is not a valid mode");
     check("--authorization-mode=", "at least one authorization-mode must be passed");
     check("--service-cluster-ip-range=10.0.0.0", "\"10.0.0.0\" is no CIDR such as 10.96.0.0/12");
@@ -234,7 +233,9 @@ fn bad_values_are_named() {
     );
     refused(
         &["--authorization-mode=Node,RBAC,Node"],
-        &["--authorization-mode: Node is given more than once"],
+        &[
+            "--authorization-mode: authorization-mode [\"Node\" \"RBAC\" \"Node\"] has mode specified more than once",
+        ],
     );
 }
 
@@ -404,5 +405,93 @@ fn flags_of_service_accounts_are_checked() {
     refused(
         &["--service-account-issuer=a", "--service-account-signing-key-file=a"],
         &["--service-account-key-file: must be set together with --service-account-signing-key-file"],
+    );
+}
+
+#[test]
+fn authorizers_come_from_flags_or_from_a_file() {
+    use crate::authz::webhook::{ReviewVersion, Settings};
+    use crate::authz::{Config, Configured, Decision, Mode, Source};
+    let check = |arguments: &[&str], wanted: Config| {
+        assert_eq!(config(arguments).authorization, wanted, "{arguments:?}");
+    };
+    let settings = Settings {
+        kubeconfig: "/hook".into(),
+        version: ReviewVersion::V1beta1,
+        authorized_ttl: Duration::from_secs(300),
+        unauthorized_ttl: Duration::from_secs(30),
+        timeout: Duration::from_secs(30),
+        on_failure: Decision::NoOpinion,
+        conditions: Vec::new(),
+    };
+    let webhook = |settings: Settings| Configured::webhook("default", settings);
+    let flags = |list: Vec<Configured>| Source::Flags(list);
+    check(
+        &[
+            "--authorization-mode=ABAC,Webhook",
+            "--authorization-policy-file=/abac",
+            "--authorization-webhook-config-file=/hook",
+        ],
+        Config {
+            authorizers: flags(vec![Configured::usual(Mode::Abac), webhook(settings.clone())]),
+            policy_file: Some("/abac".into()),
+        },
+    );
+    let other = Settings {
+        version: ReviewVersion::V1,
+        authorized_ttl: Duration::ZERO,
+        unauthorized_ttl: Duration::from_secs(1),
+        ..settings
+    };
+    check(
+        &[
+            "--authorization-mode=Webhook",
+            "--authorization-webhook-config-file=/hook",
+            "--authorization-webhook-version=v1",
+            "--authorization-webhook-cache-authorized-ttl=0s",
+            "--authorization-webhook-cache-unauthorized-ttl=1s",
+        ],
+        Config { authorizers: flags(vec![webhook(other)]), policy_file: None },
+    );
+    check(
+        &["--authorization-config=/authz", "--authorization-policy-file=/abac"],
+        Config { authorizers: Source::File("/authz".into()), policy_file: Some("/abac".into()) },
+    );
+    let both = "--authorization-config: --authorization-config can not be specified when --authorization-mode or \
+                --authorization-webhook-* flags are defined";
+    for flag in [
+        "--authorization-mode=RBAC",
+        "--authorization-webhook-config-file=/hook",
+        "--authorization-webhook-version=v1",
+        "--authorization-webhook-cache-authorized-ttl=1s",
+        "--authorization-webhook-cache-unauthorized-ttl=1s",
+    ] {
+        refused(&["--authorization-config=/authz", flag], &[both]);
+    }
+    refused(
+        &["--authorization-mode=ABAC,Webhook"],
+        &[
+            "--authorization-policy-file: authorization-mode ABAC's authorization policy file not passed",
+            "--authorization-webhook-config-file: authorization-mode Webhook's authorization config file not passed",
+        ],
+    );
+    refused(
+        &["--authorization-policy-file=/abac", "--authorization-webhook-config-file=/hook"],
+        &[
+            "--authorization-policy-file: cannot specify --authorization-policy-file without mode ABAC",
+            "--authorization-webhook-config-file: cannot specify --authorization-webhook-config-file without mode \
+             Webhook",
+        ],
+    );
+    refused(
+        &["--authorization-mode=RBAC,RBAC"],
+        &["--authorization-mode: authorization-mode [\"RBAC\" \"RBAC\"] has mode specified more than once"],
+    );
+    refused(
+        &["--authorization-webhook-version=v2"],
+        &[
+            "--authorization-webhook-version: unsupported webhook authorizer version \"v2\", supported versions are \
+           \"v1\", \"v1beta1\"",
+        ],
     );
 }

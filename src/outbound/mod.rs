@@ -6,6 +6,7 @@
 //!
 //! Knows nothing of what is sent. Tasks of connections belong to their client and end with it.
 
+mod answers;
 mod connect;
 pub mod kubeconfig;
 mod tls;
@@ -29,6 +30,7 @@ use hyper_util::client::legacy;
 use hyper_util::rt::TokioTimer;
 use keelson_base::task::TaskGroup;
 
+pub use self::answers::Answers;
 pub use self::connect::Proxy;
 pub use self::tls::Tls;
 pub use self::webhook::{Backoff, PostError, Webhook};

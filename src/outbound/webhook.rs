@@ -181,7 +181,7 @@ impl Webhook {
         loop {
             let begun = clock::monotonic();
             let left = end.saturating_duration_since(begun);
-            let answer = self.post_once(body.clone(), each.min(left)).await;
+            let answer = self.exchange(body.clone(), each, each.min(left)).await;
             observe(&answer, clock::monotonic().saturating_duration_since(begun));
             let failure = match answer {
                 Err(failure) if failure.is_transient() && attempt < self.backoff.attempts => failure,
@@ -206,10 +206,15 @@ impl Webhook {
     /// # Errors
     /// See [`PostError`].
     pub async fn post_once(&self, body: Bytes, within: Duration) -> Result<Bytes, PostError> {
+        self.exchange(body, within, within).await
+    }
+
+    /// Posts once, `within` this time; the peer is told that it has `told`.
+    async fn exchange(&self, body: Bytes, told: Duration, within: Duration) -> Result<Bytes, PostError> {
         let settings = &self.inner.settings;
         self.look_again().await;
         let current = self.inner.current.load_full();
-        let url = with_timeout(&settings.url, within);
+        let url = with_timeout(&settings.url, told);
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         let shown = url.to_string();

@@ -24,7 +24,7 @@ pub struct Config {
     /// Who may come in.
     pub authentication: authn::Config,
     /// Who may do what.
-    pub authorization: Vec<authz::Mode>,
+    pub authorization: authz::Config,
     /// What writes have to pass.
     pub admission: admission::Config,
     /// What one request, and all of them together, may take.

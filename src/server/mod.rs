@@ -5,6 +5,7 @@
 //! [`run`] does both, between the signals of the process.
 
 mod addresses;
+mod authorization;
 pub mod certificates;
 mod components;
 pub mod config;
@@ -127,6 +128,14 @@ pub enum StartError {
     /// The server can't be one of those behind the service `kubernetes`.
     #[error("can't announce this server: {0}")]
     Announce(Status),
+    /// The authorizers can't be set up.
+    #[error("{flag}: {reason}")]
+    Authorization {
+        /// The flag.
+        flag: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// The policy of RBAC can't be read.
     #[error("can't read the policy of RBAC: {0}")]
     Policy(Status),
@@ -323,7 +332,7 @@ async fn build(
     bootstrap::create_missing(&registry, &endpoint).await?;
     let (tasks, end) = (&lifecycle.tasks, lifecycle.background.signal());
     let (authorizer, escalation) =
-        rbac::authorizer(&config.authorization, &registry, metrics, tasks, &end).await?;
+        authorization::authorizer(&config.authorization, &registry, metrics, tasks, &end).await?;
     let announced = match advertised {
         Some(_) => Some(KubernetesService::new(registry.clone(), endpoint).map_err(StartError::Announce)?),
         None => {

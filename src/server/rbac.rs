@@ -11,33 +11,27 @@ use keelson_base::shutdown::Signal;
 use keelson_base::task::TaskGroup;
 
 use super::follow::{Follower, Target};
-use super::{StartError, node};
+use crate::authz::Authorizer;
 use crate::authz::rbac::{Binding, Escalation, Freshness, GROUP, Policy, Rbac, RoleRef, Roles, Subject};
-use crate::authz::{self, Authorizer, Mode};
 use crate::registry::Registry;
-use crate::telemetry::Metrics;
 
-/// The authorizers of these modes, as one, and who keeps rights from being given by who doesn't have them. RBAC's
-/// policy is there when this returns.
+/// RBAC's authorizer, which has its policy when this returns.
 ///
 /// # Errors
 /// What the registry says of the policy's first reading.
-pub(super) async fn authorizer(
-    modes: &[Mode],
-    registry: &Arc<Registry>,
-    metrics: &Metrics,
-    tasks: &TaskGroup,
-    end: &Signal,
-) -> Result<(Arc<dyn Authorizer>, Arc<Escalation>), StartError> {
-    let node = node::begin(modes, registry, metrics, tasks, end).await?;
-    // Whatever decides, who writes RBAC's objects may not give more rights than RBAC gave.
+pub(super) async fn begin(registry: &Registry, tasks: &TaskGroup, end: &Signal) -> Result<Rbac, Status> {
     let policy = Arc::new(Policy::default());
-    let followed = Followed::begin(registry, &policy, tasks, end).await.map_err(StartError::Policy)?;
-    let rbac = Rbac::new(policy, Arc::new(followed));
-    let authorizer = authz::build(modes, &mut || Box::new(rbac.clone()), &mut || node.authorizer());
-    let roles = Arc::new(Stored(registry.clone()));
-    let escalation = Escalation::new(authorizer.clone(), rbac, roles);
-    Ok((authorizer, Arc::new(escalation)))
+    let followed = Followed::begin(registry, &policy, tasks, end).await?;
+    Ok(Rbac::new(policy, Arc::new(followed)))
+}
+
+/// Who keeps rights from being given by who doesn't have them, as `authorizer` and RBAC's policy say.
+pub(super) fn escalation(
+    authorizer: Arc<dyn Authorizer>,
+    rbac: Rbac,
+    registry: &Arc<Registry>,
+) -> Arc<Escalation> {
+    Arc::new(Escalation::new(authorizer, rbac, Arc::new(Stored(registry.clone()))))
 }
 
 /// Roles as storage has them, whichever server wrote them.

@@ -45,7 +45,7 @@ fn config(directory: &Path) -> Config {
             service_accounts: authn::service_account::Config::default(),
         },
         admission: crate::admission::Config::default(),
-        authorization: vec![Mode::Rbac],
+        authorization: vec![Mode::Rbac].into(),
         limits: Limits {
             request_timeout: Duration::from_secs(60),
             max_reading: Some(400),

@@ -30,7 +30,7 @@ fn certify(directory: &Path, node: &str) {
 /// A server with kubeadm's flags about nodes, its administrator, and the kubelets of the nodes `one` and `two`.
 async fn cluster(directory: &Path) -> (Server, Client, [Client; 2]) {
     let mut config = config(directory);
-    config.authorization = vec![Mode::Node, Mode::Rbac];
+    config.authorization = vec![Mode::Node, Mode::Rbac].into();
     config.admission.plugins =
         crate::admission::plugins::select(&["NodeRestriction".into()], &["ServiceAccount".into()]);
     let server = Box::pin(Server::start(config)).await.expect("a server");
