@@ -19,6 +19,7 @@ use super::default_toleration_seconds::DefaultTolerationSeconds;
 use super::deny_service_external_ips::DenyServiceExternalIps;
 use super::event_rate_limit::EventRateLimit;
 use super::extended_resource_toleration::ExtendedResourceToleration;
+use super::image_policy_webhook::ImagePolicyWebhook;
 use super::limit_pod_hard_anti_affinity_topology::LimitPodHardAntiAffinityTopology;
 use super::limit_ranger::LimitRanger;
 use super::namespace_auto_provision::NamespaceAutoProvision;
@@ -96,10 +97,6 @@ fn nothing(_: &Parts<'_>) -> Built {
     Ok(None)
 }
 
-fn missing(_: &Parts<'_>) -> Built {
-    Err("not supported by this version of Keelson".into())
-}
-
 const fn entry(name: &'static str, on: bool, phases: &str, build: fn(&Parts<'_>) -> Built) -> Entry {
     let phases = phases.as_bytes();
     let (mut admits, mut validates, mut at) = (false, false, 0);
@@ -127,7 +124,7 @@ pub static PLUGINS: &[Entry] = &[
     }),
     entry("TaintNodesByCondition", true, "a", |_| some(TaintNodesByCondition)),
     entry("AlwaysPullImages", false, "av", |_| some(AlwaysPullImages)),
-    entry("ImagePolicyWebhook", false, "v", missing),
+    entry("ImagePolicyWebhook", false, "v", |p| some(ImagePolicyWebhook::new(p.own)?)),
     entry("PodSecurity", true, "v", |p| {
         let metrics = &p.dependencies.metrics;
         some(PodSecurity::new(p.objects(), p.own, metrics)?)

@@ -1,5 +1,6 @@
 //! The plugins over objects in a map.
 
+mod images;
 mod nodes;
 mod pods;
 mod quotas;

@@ -180,7 +180,8 @@ impl<'t> SeqAccess<'t> for Items<'t, '_> {
     fn next_element_seed<T: DeserializeSeed<'t>>(&mut self, seed: T) -> Result<Option<T::Value>, Wrong> {
         let Some((index, value)) = self.list.next() else { return Ok(None) };
         let place = Place::Item(&self.at.place, index);
-        seed.deserialize(At { value, place, unknown: self.at.unknown }).map(Some)
+        let at = At { value, place, unknown: self.at.unknown };
+        at.located(seed.deserialize(at)).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -208,7 +209,8 @@ impl<'t> MapAccess<'t> for Members<'t, '_> {
             return Err(serde::de::Error::custom("a value was asked for before its key"));
         };
         let place = Place::Member(&self.at.place, key);
-        seed.deserialize(At { value, place, unknown: self.at.unknown })
+        let at = At { value, place, unknown: self.at.unknown };
+        at.located(seed.deserialize(at))
     }
 
     fn size_hint(&self) -> Option<usize> {

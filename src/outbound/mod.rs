@@ -9,6 +9,7 @@
 mod answers;
 mod connect;
 pub mod kubeconfig;
+pub mod review;
 mod tls;
 mod webhook;
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use keelson_apimachinery::codec::json;
 use keelson_apimachinery::field::quote;
 use keelson_apimachinery::selector::{fields, labels};
 use keelson_apimachinery::{Map, Value};
 use serde::Serialize;
 
 use super::super::{Attributes, Decision, Verdict};
+use crate::outbound::review;
 
 /// The version of the reviews that a webhook understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,36 +312,11 @@ impl ReviewVersion {
     /// # Errors
     /// An answer that is no review of this version.
     pub(super) fn status(self, body: &[u8]) -> Result<Status, String> {
-        let tree = json::decode_untyped(body).map_err(|error| error.to_string())?.value;
-        if tree.as_object().is_none() {
-            return Err("the webhook's answer is no object".to_owned());
-        }
-        // What is left out is that which was asked for.
-        let (kind, version) = (tree.str_at(&["kind"]), tree.str_at(&["apiVersion"]));
-        if !["", KIND].contains(&kind) || !["", self.api_version()].contains(&version) {
-            return Err(format!(
-                "the webhook's answer is of kind {} and version {}, not {KIND} of {}",
-                quote(kind),
-                quote(version),
-                self.api_version()
-            ));
-        }
-        let none = Value::Null;
-        let status = match tree.get("status").unwrap_or(&none) {
-            Value::Null => return Ok(Status::default()),
-            status @ Value::Object(_) => status,
-            _ => return Err("the webhook's answer: status: must be an object".to_owned()),
-        };
-        let flag = |name: &str| match status.get(name) {
-            None | Some(Value::Null) => Ok(false),
-            Some(Value::Bool(value)) => Ok(*value),
-            Some(_) => Err(format!("the webhook's answer: status.{name}: must be true or false")),
-        };
-        let reason = match status.get("reason") {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text.to_string(),
-            Some(_) => return Err("the webhook's answer: status.reason: must be a string".to_owned()),
-        };
-        Ok(Status { allowed: flag("allowed")?, denied: flag("denied")?, reason })
+        let status = review::status_of(body, KIND, self.api_version())?;
+        Ok(Status {
+            allowed: review::flag(&status, "allowed")?,
+            denied: review::flag(&status, "denied")?,
+            reason: review::text(&status, "reason")?,
+        })
     }
 }
