@@ -19,7 +19,12 @@ const DRAINED: usize = 256 * 1024;
 /// # Errors
 /// 413 past [`MAX_BODY`]; 400 where the sender broke off.
 pub async fn read(mut body: Body) -> Result<Bytes, Status> {
-    let announced = body.size_hint().exact().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+    let announced = body.size_hint().exact().map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    let too_large = || Status::request_entity_too_large(format_args!("limit is {MAX_BODY}"));
+    // Nobody waits for what will be thrown away.
+    if announced > MAX_BODY + DRAINED {
+        return Err(too_large());
+    }
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     let mut length = 0;
@@ -44,7 +49,7 @@ pub async fn read(mut body: Body) -> Result<Bytes, Status> {
         all.extend_from_slice(&data);
     }
     if length > MAX_BODY {
-        return Err(Status::request_entity_too_large(format_args!("limit is {MAX_BODY}")));
+        return Err(too_large());
     }
     Ok(if all.is_empty() { first } else { all.freeze() })
 }

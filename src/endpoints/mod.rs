@@ -71,7 +71,7 @@ use crate::authn::service_account::Issuer;
 use crate::authz::Authorizer;
 use crate::authz::rbac::Escalation;
 use crate::registry::{Registry, Warnings, WriteContext};
-use crate::request::{Authenticated, Authorized, Body, Query, Request, RequestInfo, Response};
+use crate::request::{Authenticated, Authorized, Body, Held, Query, Request, RequestInfo, Response};
 use crate::telemetry::Metrics;
 
 /// How the endpoints are set up.
@@ -126,7 +126,13 @@ impl Endpoints {
         }
         let format = Format::of(request.headers(), request.uri());
         let writes = self.config.writes.clone();
-        match writes.spawn("write", async move { self.answer(request).await }).await {
+        let held = request.extensions().get::<Held>().cloned();
+        let write = async move {
+            let answer = self.answer(request).await;
+            drop(held);
+            answer
+        };
+        match writes.spawn("write", write).await {
             Ok(response) => response,
             // The filters answer for panics.
             Err(failure) if failure.is_panic() => std::panic::resume_unwind(failure.into_panic()),

@@ -140,7 +140,15 @@ pub(super) fn cut_off<F>(response: Response, cut: F, error: Option<BoxError>) ->
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    response.map(|body| CutBody { body, cut, error, done: false, frames: FRAMES }.boxed_unsync())
+    response.map(|body| cut_off_body(body, cut, error))
+}
+
+/// The body, which ends when `cut` is ready: with `error`, or cleanly where there is none.
+pub(super) fn cut_off_body<F>(body: Body, cut: F, error: Option<BoxError>) -> Body
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    CutBody { body, cut, error, done: false, frames: FRAMES }.boxed_unsync()
 }
 
 impl<F: Future<Output = ()>> http_body::Body for CutBody<F> {

@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use keelson_base::shutdown::Signal;
+use regex::Regex;
 use tokio_util::task::TaskTracker;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceBuilder};
@@ -14,6 +16,9 @@ use super::audit_id::AuditIdLayer;
 use super::authentication::AuthenticationLayer;
 use super::authorization::AuthorizationLayer;
 use super::cache_control;
+use super::cors::CorsLayer;
+use super::goaway::GoawayLayer;
+use super::hsts::HstsLayer;
 use super::impersonation::ImpersonationLayer;
 use super::in_flight::InFlightLayer;
 use super::metrics::MetricsLayer;
@@ -46,6 +51,12 @@ pub struct Parts {
     pub in_flight: TaskTracker,
     /// Ends the answers to long-running requests.
     pub end_watches: Signal,
+    /// What `Strict-Transport-Security` says; no such header where absent.
+    pub strict_transport_security: Option<HeaderValue>,
+    /// With how many of its requests a connection over HTTP/2 ends, between 0 and 1.
+    pub goaway_chance: f64,
+    /// The origins whose pages may use the API.
+    pub allowed_origins: Arc<[Regex]>,
 }
 
 /// The whole way of a request. Cloning is cheap.
@@ -64,9 +75,12 @@ where
         .layer(RequestInfoLayer)
         .layer(MetricsLayer { metrics: metrics() })
         .layer(AccessLogLayer)
+        .layer(HstsLayer { directives: parts.strict_transport_security.clone() })
         .layer(cache_control::layer())
+        .layer(GoawayLayer { chance: parts.goaway_chance })
         .layer(ShutdownLayer { in_flight: parts.in_flight.clone(), end_watches: parts.end_watches.clone() })
         .layer(RequestDeadlineLayer { limit: parts.request_timeout, metrics: metrics() })
+        .layer(CorsLayer { origins: parts.allowed_origins.clone() })
         .layer(AuthenticationLayer { authenticator: parts.authenticator.clone(), metrics: metrics() })
         .layer(ImpersonationLayer { impersonation: Arc::new(Impersonation::new(parts.authorizer.clone())) })
         .layer(InFlightLayer::new(parts.max_reading, parts.max_mutating, metrics()))

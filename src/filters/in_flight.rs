@@ -1,6 +1,8 @@
 //! Bounds how many requests are served at once: reading ones and others have limits of their own. What is
-//! past a limit is refused with 429 and `Retry-After`. Long-running requests and members of
-//! `system:masters` don't count.
+//! past a limit is refused with 429 and `Retry-After`. Long-running requests don't count; members of `system:masters`
+//! do, but are served past the limit, too.
+//!
+//! A request counts until nothing works for it any more: a write goes on when its client is gone, or its time is up.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use super::body::holding;
 use super::request_info::About;
 use crate::authz::MASTERS;
 use crate::endpoints::respond;
-use crate::request::{Authenticated, Request, Response};
+use crate::request::{Authenticated, Held, Request, Response};
 use crate::telemetry::Metrics;
 
 /// See the module. Clones share the limits.
@@ -67,28 +69,31 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         let about = About::of(&request);
         if about.is_long_running {
             return Either::Left(Either::Right(self.inner.call(request)));
         }
         let limit = if about.is_mutating { &self.layer.mutating } else { &self.layer.reading };
-        let exempt = request.extensions().get::<Authenticated>().is_some_and(|a| a.user().in_group(MASTERS));
-        let permit = match limit {
-            Some(limit) if !exempt => match limit.clone().try_acquire_owned() {
-                Ok(permit) => Some(permit),
-                Err(_) => {
-                    self.layer.metrics.terminated(&about.labels, StatusCode::TOO_MANY_REQUESTS.as_u16());
-                    return Either::Left(Either::Left(ready(Ok(too_many()))));
-                }
-            },
-            _ => None,
+        let permit = match limit.clone().map(Semaphore::try_acquire_owned) {
+            None => None,
+            Some(Ok(permit)) => Some(permit),
+            Some(Err(_)) if is_master(&request) => None,
+            Some(Err(_)) => {
+                self.layer.metrics.terminated(&about.labels, StatusCode::TOO_MANY_REQUESTS.as_u16());
+                return Either::Left(Either::Left(ready(Ok(too_many()))));
+            }
         };
-        let counted: (Option<OwnedSemaphorePermit>, _) =
-            (permit, self.layer.metrics.in_flight(about.is_mutating));
+        let counted: Arc<(Option<OwnedSemaphorePermit>, _)> =
+            Arc::new((permit, self.layer.metrics.in_flight(about.is_mutating)));
+        request.extensions_mut().insert(Held::new(counted.clone()));
         let answer = self.inner.call(request);
         Either::Right(Box::pin(async move { Ok(holding(answer.await?, counted)) }))
     }
+}
+
+fn is_master(request: &Request) -> bool {
+    request.extensions().get::<Authenticated>().is_some_and(|a| a.user().in_group(MASTERS))
 }
 
 fn too_many() -> Response {

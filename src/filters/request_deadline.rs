@@ -1,6 +1,9 @@
 //! Bounds how long a request may take: `--request-timeout`, or less where its `timeout` parameter says so.
 //! Long-running requests are not bound by it.
 //!
+//! The request's body breaks off, too, whoever reads it then: a write goes on without its client, but does not wait
+//! for what the client has not sent.
+//!
 //! Where the time is up before the answer has begun, the answer is 504; where it has begun, it breaks off.
 
 use std::convert::Infallible;
@@ -15,14 +18,18 @@ use http_body::Body as _;
 use keelson_apimachinery::{Status, scalar};
 use keelson_base::clock::Instant;
 use pin_project_lite::pin_project;
+use tokio::sync::oneshot;
 use tokio::time::Sleep;
 use tower::{Layer, Service};
 
-use super::body::cut_off;
+use super::body::{cut_off, cut_off_body};
 use super::request_info::About;
 use crate::endpoints::respond;
 use crate::request::{Query, Request, Response, full};
 use crate::telemetry::{Metrics, RequestLabels};
+
+/// Why a body breaks off.
+const PASSED: &str = "the request's deadline has passed";
 
 /// See the module.
 #[derive(Clone)]
@@ -79,13 +86,28 @@ where
         let day = Duration::from_secs(86_400);
         let deadline = about.received.checked_add(limit).unwrap_or_else(|| about.received + day);
         let expired = Expired { metrics: self.layer.metrics.clone(), labels: about.labels };
+        let (request, body) = with_abandon(request);
         Either::Right(ResponseFuture {
             inner: self.inner.call(request),
             sleep: tokio::time::sleep_until(deadline),
             deadline,
             expired: Some(expired),
+            _body: body,
         })
     }
+}
+
+/// The request, whose body breaks off when the sender is dropped. One without a body needs no watch.
+fn with_abandon(request: Request) -> (Request, Option<oneshot::Sender<()>>) {
+    if request.body().is_end_stream() {
+        return (request, None);
+    }
+    let (sender, abandoned) = oneshot::channel::<()>();
+    let abandoned = async move {
+        // Nothing is ever sent.
+        let _ = abandoned.await;
+    };
+    (request.map(|body| cut_off_body(body, abandoned, Some(PASSED.into()))), Some(sender))
 }
 
 /// The `timeout` parameter; `None` where it is absent, 0 or less.
@@ -111,6 +133,8 @@ pin_project! {
         sleep: Sleep,
         deadline: Instant,
         expired: Option<Expired>,
+        // Ends the request's body when this is dropped.
+        _body: Option<oneshot::Sender<()>>,
     }
 }
 
@@ -126,7 +150,7 @@ impl<F: Future<Output = Answer>> Future for ResponseFuture<F> {
                 return Poll::Ready(Ok(response));
             }
             let cut = tokio::time::sleep_until(*this.deadline);
-            return Poll::Ready(Ok(cut_off(response, cut, Some("the request's deadline has passed".into()))));
+            return Poll::Ready(Ok(cut_off(response, cut, Some(PASSED.into()))));
         }
         if this.sleep.poll(context).is_pending() {
             return Poll::Pending;

@@ -52,6 +52,9 @@ fn bench(mode: Mode, max_reading: Option<u32>) -> Bench {
         max_mutating: Some(1),
         in_flight: in_flight.clone(),
         end_watches: end_watches.signal(),
+        strict_transport_security: None,
+        goaway_chance: 0.0,
+        allowed_origins: Arc::from([]),
     };
     let wait = go.clone();
     let handler = tower::service_fn(move |request: Request| {

@@ -3,8 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use http::HeaderValue;
+use regex::Regex;
+
 use super::{Errors, value};
-use crate::server::config::Limits;
+use crate::server::config::{Http, Limits};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Generic")]
@@ -13,18 +16,33 @@ pub(super) struct Generic {
     /// address of the default route where that names no single one].
     #[arg(long, value_name = "IP")]
     advertise_address: Option<String>,
+    /// Record where threads wait for each other. There are no such profiles: true is refused [default: false].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    contention_profiling: Option<String>,
+    /// The origins whose pages may use the API from a browser (CORS), regular expressions parted by commas. Each has
+    /// to hold on to the start and the end of the host: with ^ or //, and with $ or :, as ^https://example\\.com(:|$)
+    /// does [default: none].
+    #[arg(long, value_name = "PATTERN,…")]
+    cors_allowed_origins: Vec<String>,
+    /// With how many of its requests a connection over HTTP/2 ends, so that its client may be led to another server;
+    /// from 0 to 0.02. Not for single servers [default: 0].
+    #[arg(long, value_name = "FRACTION")]
+    goaway_chance: Option<String>,
     /// How many requests that don't only read may be served at once; 0 for any number. Members of
-    /// system:masters don't count [default: 200].
+    /// system:masters count, but are never refused [default: 200].
     #[arg(long, value_name = "INT")]
     max_mutating_requests_inflight: Option<String>,
-    /// How many requests that only read may be served at once; 0 for any number. Watches and members of
-    /// system:masters don't count [default: 400].
+    /// How many requests that only read may be served at once; 0 for any number. Watches don't count, and members
+    /// of system:masters are never refused [default: 400].
     #[arg(long, value_name = "INT")]
     max_requests_inflight: Option<String>,
     /// A watch that asks for no timeout ends after a random time between this many seconds and twice as many
     /// [default: 1800].
     #[arg(long, value_name = "SECONDS")]
     min_request_timeout: Option<String>,
+    /// Serve profiles of the process at /debug/pprof. There are no such profiles: true is refused [default: false].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    profiling: Option<String>,
     /// How long a request may take, unless it asks for less. Watches are not bound by it [default: 1m0s].
     #[arg(long, value_name = "DURATION")]
     request_timeout: Option<String>,
@@ -32,12 +50,17 @@ pub(super) struct Generic {
     /// [default: 0s].
     #[arg(long, value_name = "DURATION")]
     shutdown_delay_duration: Option<String>,
+    /// What browsers are told of HTTPS (HSTS), parted by commas: max-age=SECONDS, includeSubDomains, preload
+    /// [default: nothing].
+    #[arg(long, value_name = "DIRECTIVE,…")]
+    strict_transport_security_directives: Vec<String>,
 }
 
 /// The values of the group.
 pub(super) struct Values {
     pub(super) advertise_address: Option<IpAddr>,
     pub(super) limits: Limits,
+    pub(super) http: Http,
     pub(super) shutdown_delay: Duration,
 }
 
@@ -59,7 +82,19 @@ impl Generic {
         );
         let request_timeout =
             errors.value("--request-timeout", self.request_timeout.as_ref(), some_time, minute);
+        for (flag, given) in [
+            ("--profiling", self.profiling.as_ref()),
+            ("--contention-profiling", self.contention_profiling.as_ref()),
+        ] {
+            if errors.value(flag, given, value::boolean, false) {
+                errors.note(
+                    flag,
+                    "Keelson has no profiles of Go's runtime to serve: leave it out, or give false",
+                );
+            }
+        }
         Values {
+            http: self.http(errors),
             advertise_address: errors.optional(
                 "--advertise-address",
                 self.advertise_address.as_ref(),
@@ -79,6 +114,74 @@ impl Generic {
             ),
         }
     }
+}
+
+impl Generic {
+    fn http(&self, errors: &mut Errors) -> Http {
+        let mut allowed_origins = Vec::new();
+        for pattern in &self.cors_allowed_origins {
+            // A flag without a value is no empty pattern.
+            for pattern in pattern.split(',').filter(|_| !pattern.is_empty()) {
+                allowed_origins.extend(errors.take("--cors-allowed-origins", origin(pattern)));
+            }
+        }
+        let directives = value::list(&self.strict_transport_security_directives);
+        let well = directives.iter().all(|directive| {
+            let checked = hsts_directive(directive);
+            errors.take("--strict-transport-security-directives", checked).is_some()
+        });
+        let strict_transport_security = (well && !directives.is_empty())
+            .then(|| HeaderValue::try_from(directives.join("; ")).map_err(|e| e.to_string()))
+            .and_then(|value| errors.take("--strict-transport-security-directives", value));
+        Http {
+            strict_transport_security,
+            goaway_chance: errors.value("--goaway-chance", self.goaway_chance.as_ref(), goaway_chance, 0.0),
+            allowed_origins,
+        }
+    }
+}
+
+fn goaway_chance(text: &str) -> Result<f64, String> {
+    let chance: f64 = text.parse().map_err(|_| format!("invalid value {text:?}: not a number"))?;
+    let allowed = (0.0..=0.02).contains(&chance);
+    allowed.then_some(chance).ok_or_else(|| "can not be less than 0 or greater than 0.02".to_owned())
+}
+
+/// A pattern that can't match in the middle of a host (CVE-2022-1996).
+fn origin(pattern: &str) -> Result<Regex, String> {
+    const HOW: &str = "hold on to the start of the host with ^ or //, and to its end with $ or :";
+    if pattern.is_empty() {
+        return Err(format!("empty value: {HOW}"));
+    }
+    let regex = Regex::new(pattern).map_err(|error| {
+        // The parser draws where the fault is, over several lines.
+        let reason = error.to_string();
+        let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        format!("has an invalid regular expression {pattern:?}: {reason}")
+    })?;
+    let start = pattern.contains('^') || pattern.contains("//");
+    let end = pattern.contains(['$', ':']);
+    if start && end {
+        return Ok(regex);
+    }
+    Err(format!(
+        "has an invalid regular expression: regular expression does not pin to start/end of host in the origin \
+         header: {HOW}"
+    ))
+}
+
+fn hsts_directive(directive: &str) -> Result<(), String> {
+    if directive.trim().is_empty() {
+        return Err("empty value in strict-transport-security-directives".to_owned());
+    }
+    let parts: Vec<&str> = directive.split('=').collect();
+    if matches!(directive, "includeSubDomains" | "preload") || matches!(parts[..], ["max-age", _]) {
+        return Ok(());
+    }
+    let allowed = "allowed values: max-age=expireTime, includeSubDomains, preload";
+    Err(format!(
+        "invalid, {allowed}. see https://tools.ietf.org/html/rfc6797#section-6.1 for more information"
+    ))
 }
 
 /// A duration above 0: without time no request can be answered.

@@ -156,6 +156,7 @@ impl Flags {
             authorization: self.authorization.read(errors),
             admission: self.admission.read(errors),
             limits: generic.limits,
+            http: generic.http,
             services: features.services,
             allow_privileged: features.allow_privileged,
             event_ttl: features.event_ttl,

@@ -4,10 +4,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use rustls::SupportedCipherSuite;
-use rustls::crypto::ring::{ALL_CIPHER_SUITES, cipher_suite};
+use rustls::crypto::SupportedKxGroup;
+use rustls::crypto::ring::{ALL_CIPHER_SUITES, ALL_KX_GROUPS, cipher_suite};
 
 use super::{Errors, path, value};
-use crate::server::config::{CertificateFiles, Serving};
+use crate::server::config::{CertificateFiles, NamedCertificate, Serving};
 
 /// How many streams a client may have open, where nothing else is said.
 const HTTP2_STREAMS: u32 = 100;
@@ -21,9 +22,17 @@ pub(super) struct SecureServing {
     /// Where the certificates that the server makes are kept [default: --data-dir].
     #[arg(long, value_name = "DIRECTORY")]
     cert_dir: Option<String>,
+    /// Speak HTTP/1.1 alone [default: false].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    disable_http2_serving: Option<String>,
     /// How many requests a client may have open on one HTTP/2 connection; 0 for the default [default: 100].
     #[arg(long, value_name = "INT")]
     http2_max_streams_per_connection: Option<String>,
+    /// Whether other processes may listen on the same port of other addresses of this machine, and a port be taken
+    /// that connections were served on a moment ago (SO_REUSEADDR). As with any server on Linux they may, whatever
+    /// is said here [default: false].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    permit_address_sharing: Option<String>,
     /// Whether another process may listen on the same port (SO_REUSEPORT) [default: false].
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     permit_port_sharing: Option<String>,
@@ -37,12 +46,22 @@ pub(super) struct SecureServing {
     /// [default: all that are known].
     #[arg(long, value_name = "NAME,…")]
     tls_cipher_suites: Vec<String>,
+    /// The groups that keys may be exchanged in, as numbers of Go's CurveID parted by commas: 23 (P-256), 24 (P-384),
+    /// 29 (X25519). Their order means nothing [default: all of them].
+    #[arg(long, value_name = "NUMBER,…")]
+    tls_curve_preferences: Vec<String>,
     /// The oldest version of TLS that is spoken: VersionTLS12 or VersionTLS13 [default: VersionTLS12].
     #[arg(long, value_name = "VERSION")]
     tls_min_version: Option<String>,
     /// The key of --tls-cert-file.
     #[arg(long, value_name = "FILE")]
     tls_private_key_file: Option<String>,
+    /// A certificate and its key for clients that ask for one of these names; for those that the certificate is for,
+    /// where none is given: FILE,KEYFILE[:NAME,…]. A name may begin with *. for any label, or be an address of this
+    /// server. May be given several times; names that are given win over those of certificates, and exact ones over
+    /// wildcards.
+    #[arg(long, value_name = "FILE,KEYFILE:NAME,…")]
+    tls_sni_cert_key: Vec<String>,
 }
 
 impl SecureServing {
@@ -63,6 +82,14 @@ impl SecureServing {
             |t| value::count(t, i32::MAX as u32),
             0,
         );
+        let without_http2 = errors.value(
+            "--disable-http2-serving",
+            self.disable_http2_serving.as_ref(),
+            value::boolean,
+            false,
+        );
+        // The listener is set up so in any case, as Go's are.
+        errors.optional("--permit-address-sharing", self.permit_address_sharing.as_ref(), value::boolean);
         let tls12 =
             errors.optional("--tls-min-version", self.tls_min_version.as_ref(), speaks_tls12).unwrap_or(true);
         Serving {
@@ -80,6 +107,13 @@ impl SecureServing {
             cert_dir: path(self.cert_dir.as_ref()).unwrap_or_else(|| data_dir.to_owned()),
             tls12,
             cipher_suites: cipher_suites(&value::list(&self.tls_cipher_suites), errors),
+            curves: curves(&value::list(&self.tls_curve_preferences), errors),
+            named_certificates: self
+                .tls_sni_cert_key
+                .iter()
+                .filter_map(|text| errors.take("--tls-sni-cert-key", named_certificate(text)))
+                .collect(),
+            http2: !without_http2,
         }
     }
 
@@ -129,6 +163,12 @@ fn cipher_suites(names: &[String], errors: &mut Errors) -> Vec<SupportedCipherSu
             "TLS_AES_128_GCM_SHA256" | "TLS_AES_256_GCM_SHA384" | "TLS_CHACHA20_POLY1305_SHA256" => {}
             name => match tls12_suite(name) {
                 Some(suite) => wanted.push(suite.suite()),
+                None if NOT_SPOKEN.contains(&name) => errors.note(
+                    "--tls-cipher-suites",
+                    format!(
+                        "Cipher suite {name} is insecure or outdated and not spoken by Keelson: leave it out"
+                    ),
+                ),
                 None => errors.note(
                     "--tls-cipher-suites",
                     format!("Cipher suite {name} not supported or doesn't exist"),
@@ -138,6 +178,77 @@ fn cipher_suites(names: &[String], errors: &mut Errors) -> Vec<SupportedCipherSu
     }
     suites.retain(|s| s.tls13().is_some() || wanted.contains(&s.suite()));
     suites
+}
+
+/// Suites that kube-apiserver knows: those without forward secrecy, with CBC, 3DES or RC4.
+const NOT_SPOKEN: [&str; 16] = [
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+    "TLS_ECDHE_ECDSA_WITH_RC4_128_SHA",
+    "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_RC4_128_SHA",
+    "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
+    "TLS_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_RSA_WITH_AES_128_CBC_SHA256",
+    "TLS_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_RSA_WITH_AES_256_CBC_SHA",
+    "TLS_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_RSA_WITH_RC4_128_SHA",
+];
+
+/// The groups of these numbers of Go's CurveID, in this server's order; all where none is named.
+fn curves(numbers: &[String], errors: &mut Errors) -> Vec<&'static dyn SupportedKxGroup> {
+    const FLAG: &str = "--tls-curve-preferences";
+    let mut seen = Vec::new();
+    for text in numbers {
+        let Some(number) = errors.take(FLAG, value::integer(text)) else { continue };
+        let known = || ALL_KX_GROUPS.iter().any(|group| i64::from(u16::from(group.name())) == number);
+        match number {
+            number if !(1..=i64::from(u16::MAX)).contains(&number) => {
+                errors.note(FLAG, format!("curve preference {number} is out of range (must be 1-65535)"));
+            }
+            number if seen.contains(&number) => {
+                errors.note(FLAG, format!("duplicate curve preference {number}"));
+            }
+            25 | 4587 | 4588 | 4589 => {
+                errors.note(
+                    FLAG,
+                    format!("curve preference {number} is not supported by Keelson: give 23, 24 or 29"),
+                );
+            }
+            number if !known() => {
+                errors.note(FLAG, format!("curve preference {number} is not known"));
+            }
+            _ => {}
+        }
+        seen.push(number);
+    }
+    let wanted = |group: &&&dyn SupportedKxGroup| {
+        seen.is_empty() || seen.contains(&i64::from(u16::from(group.name())))
+    };
+    ALL_KX_GROUPS.iter().filter(wanted).copied().collect()
+}
+
+/// `FILE,KEYFILE[:NAME,…]`.
+fn named_certificate(text: &str) -> Result<NamedCertificate, String> {
+    let (files, names) = match text.split_once(':') {
+        Some((_, names)) if names.trim().is_empty() => {
+            return Err("empty names list is not allowed".to_owned());
+        }
+        Some((files, names)) => (files, names.trim().split(',').map(|name| name.trim().to_owned()).collect()),
+        None => (text, Vec::new()),
+    };
+    match files.split(',').map(str::trim).collect::<Vec<_>>()[..] {
+        [certificate, key] => Ok(NamedCertificate {
+            files: CertificateFiles { certificate: certificate.into(), key: key.into() },
+            names,
+        }),
+        _ => Err("expected comma separated certificate and key file paths".to_owned()),
+    }
 }
 
 fn tls12_suite(name: &str) -> Option<SupportedCipherSuite> {

@@ -1,5 +1,7 @@
 //! Command lines, good and bad.
 
+mod serving;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -206,7 +208,7 @@ fn bad_values_are_named() {
     check("--tls-min-version=1.2", "unknown TLS version \"1.2\": give VersionTLS12 or VersionTLS13");
     check(
         "--tls-cipher-suites=TLS_RSA_WITH_AES_128_CBC_SHA",
-        "Cipher suite TLS_RSA_WITH_AES_128_CBC_SHA not supported or doesn't exist",
+        "Cipher suite TLS_RSA_WITH_AES_128_CBC_SHA is insecure or outdated and not spoken by Keelson: leave it out",
     );
     check("--etcd-prefix=/x", "has no effect without --etcd-servers");
     check("--watch-cache=maybe", "invalid value \"maybe\": neither true nor false");

@@ -7,6 +7,7 @@
 //! checks for it: a handler that asks for it as an argument can't be reached without the check.
 
 mod evidence;
+mod held;
 mod info;
 mod options;
 mod query;
@@ -15,6 +16,7 @@ mod upgrade;
 mod user;
 
 pub use evidence::{Authenticated, Authorized};
+pub use held::Held;
 pub use info::RequestInfo;
 pub use options::{
     DeleteParameters, FieldValidation, IncludeObject, ListParameters, WriteKind, WriteParameters,

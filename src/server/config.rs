@@ -4,7 +4,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderValue;
+use regex::Regex;
 use rustls::SupportedCipherSuite;
+use rustls::crypto::SupportedKxGroup;
 
 use crate::registry::ServiceNetwork;
 use crate::{admission, authn, authz, telemetry};
@@ -29,6 +32,8 @@ pub struct Config {
     pub admission: admission::Config,
     /// What one request, and all of them together, may take.
     pub limits: Limits,
+    /// What is added to HTTP.
+    pub http: Http,
     /// Whether containers may be privileged.
     pub allow_privileged: bool,
     /// Where the addresses and node ports of services come from.
@@ -63,6 +68,33 @@ pub struct Serving {
     pub tls12: bool,
     /// The cipher suites that may be agreed on.
     pub cipher_suites: Vec<SupportedCipherSuite>,
+    /// The groups that keys may be exchanged in, the preferred one first.
+    pub curves: Vec<&'static dyn SupportedKxGroup>,
+    /// Certificates for clients that ask for a server of another name.
+    pub named_certificates: Vec<NamedCertificate>,
+    /// Whether HTTP/2 is spoken beside HTTP/1.1. Default: yes.
+    pub http2: bool,
+}
+
+/// A certificate for clients that ask for these names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedCertificate {
+    /// The certificate and its key.
+    pub files: CertificateFiles,
+    /// Host names, wildcards for a first label (`*.example.com`), or addresses of this server. Those that the
+    /// certificate is for where empty.
+    pub names: Vec<String>,
+}
+
+/// What is added to HTTP. By default nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Http {
+    /// The value of `Strict-Transport-Security` in every answer.
+    pub strict_transport_security: Option<HeaderValue>,
+    /// With how many of its requests a connection over HTTP/2 ends: 0.001 for every thousandth.
+    pub goaway_chance: f64,
+    /// The origins whose pages may use the API (CORS).
+    pub allowed_origins: Vec<Regex>,
 }
 
 /// A certificate (with those that follow it up to its authority) and its private key, both PEM files.

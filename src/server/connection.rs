@@ -1,14 +1,18 @@
 //! One connection: TLS, HTTP/1.1 or HTTP/2, its limits, and its end.
 
+mod activity;
+mod counted;
+mod frames;
+mod head;
+
 use std::convert::Infallible;
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::future::{Either, ready};
 use http::Method;
 use http::header::CONTENT_LENGTH;
 use http_body::Body as _;
@@ -17,35 +21,31 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use keelson_base::clock::{self, Instant};
+use keelson_base::clock;
 use keelson_base::shutdown::Signal;
 use parking_lot::Mutex;
-use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::Service;
 use tracing::{debug, trace};
 
+use self::activity::{ActiveRequest, Activity, HEAD_TIMEOUT, LOOK_EVERY, Quiet, Watchdog};
+use self::counted::{Counted, Left};
 use super::listener;
+use super::tls::Tls;
 use crate::authn::ClientCertificate;
 use crate::filters::Connection;
-use crate::filters::body::{End, WatchedBody, Watcher};
+use crate::filters::body::WatchedBody;
 use crate::filters::chain::Chain;
 use crate::request::{BoxError, Request, Response, Upgrade};
 use crate::telemetry::Metrics;
 
-/// How much the head of a request may take, in bytes; past it the answer is 431.
-const MAX_HEAD: usize = 1 << 20;
-/// How many headers a request over HTTP/1.1 may have.
-const MAX_HEADERS: usize = 256;
-/// How long a client may take for the TLS handshake, and for the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(32);
-/// How long a connection is kept without a request.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
-/// How often connections are looked at for these.
-const LOOK_EVERY: Duration = Duration::from_secs(4);
+/// How much the head of a request may take, in bytes, as Go counts it; past it the answer is 431.
+const MAX_HEAD: usize = (1 << 20) + 4096;
+/// How many headers a request over HTTP/1.1 may have. Proxies send one for each group that a user has.
+const MAX_HEADERS: usize = 1024;
 /// How often a silent HTTP/2 client is asked whether it is there, and how long it may take to answer.
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -57,11 +57,19 @@ const CONNECTION_WINDOW: u32 = 8 << 20;
 /// quarter of it a list of 40 MB in protobuf costs a tenth more CPU, as its makers and its connection wait for
 /// each other more often.
 const SEND_BUFFER: usize = 1 << 20;
+/// How many streams a client may reset over HTTP/2 before their requests were looked at (CVE-2023-44487).
+const UNSEEN_RESETS: usize = 20;
+/// How many streams the server may have to reset because a client breaks the protocol on them.
+const ERROR_RESETS: usize = 1024;
+/// How long a connection is listened to still after the server closed it, and for how many bytes. A socket that is
+/// closed over unread bytes is reset, and the client may lose what it was sent last.
+const LINGER: Duration = Duration::from_millis(500);
+const LINGER_BYTES: usize = 4 << 20;
 
 /// What connections share.
 #[derive(Clone)]
 pub(super) struct Settings {
-    pub(super) tls: Arc<ServerConfig>,
+    pub(super) tls: Tls,
     pub(super) chain: Chain,
     pub(super) metrics: Metrics,
     pub(super) http2_max_streams: u32,
@@ -75,8 +83,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, settings: Setting
         debug!(%peer, %error, "the connection is gone");
         return;
     }
-    let handshake = TlsAcceptor::from(settings.tls.clone()).accept(stream);
-    let stream = match tokio::time::timeout(HEAD_TIMEOUT, handshake).await {
+    let stream = match tokio::time::timeout(HEAD_TIMEOUT, handshake(stream, &settings)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             settings.metrics.tls_handshake_failed();
@@ -97,7 +104,8 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, settings: Setting
         .map(|chain| ClientCertificate::new(chain.iter().map(|c| c.clone().into_owned()).collect()));
     let connection = Connection::new(peer, http2, certificate);
     let activity = Arc::new(Activity::default());
-    let io = TokioIo::new(Counted { stream, activity: activity.clone() });
+    let left = Arc::new(Mutex::new(None));
+    let io = TokioIo::new(Counted::new(stream, activity.clone(), http2, left.clone()));
     let switch = Arc::new(Mutex::new(None));
     let service = service(connection.clone(), settings.chain.clone(), activity.clone(), switch.clone());
     let outcome = if http2 {
@@ -110,6 +118,14 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, settings: Setting
     if let Err(error) = outcome {
         trace!(%peer, error = &*error, "the connection broke");
     }
+    let left = left.lock().take();
+    if let Some(left) = left {
+        if left.farewell.is_some() {
+            debug!(%peer, "the client sent too many frames that ask for nothing");
+        }
+        // Whether it listens is its own affair.
+        let _ = tokio::time::timeout(LINGER, say_farewell(left)).await;
+    }
     let switch = switch.lock().take();
     if let Some(Switch { connection, upgrade, body }) = switch {
         match connection.await {
@@ -117,6 +133,42 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, settings: Setting
             Err(error) => trace!(%peer, %error, "the connection broke"),
         }
     }
+}
+
+/// Agrees on TLS. A client that speaks HTTP without it is told so, as Go's server does.
+async fn handshake(mut stream: TcpStream, settings: &Settings) -> io::Result<TlsStream<TcpStream>> {
+    const PLAIN: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+    let mut first = [0; 5];
+    let seen = stream.peek(&mut first).await?;
+    if matches!(&first[..seen], b"GET /" | b"HEAD " | b"POST " | b"PUT /" | b"OPTIO") {
+        stream.write_all(PLAIN).await?;
+        // Whether it listens is its own affair.
+        let _ = tokio::time::timeout(LINGER, drain(&mut stream)).await;
+        return Err(io::Error::other("client sent an HTTP request to an HTTPS server"));
+    }
+    let address = stream.local_addr().ok().map(|address| address.ip());
+    TlsAcceptor::from(settings.tls.config_at(address)).accept(stream).await
+}
+
+/// Ends the sending side, and throws away a little of what still comes.
+async fn drain<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {
+    stream.shutdown().await?;
+    let (mut buffer, mut read) = (vec![0; 16 << 10], 0);
+    while read < LINGER_BYTES {
+        match stream.read(&mut buffer).await? {
+            0 => break,
+            more => read += more,
+        }
+    }
+    Ok(())
+}
+
+async fn say_farewell(left: Left) -> io::Result<()> {
+    let mut stream = left.stream;
+    if let Some(frame) = left.farewell {
+        stream.write_all(&frame).await?;
+    }
+    drain(&mut stream).await
 }
 
 /// What a connection over HTTP/1.1 turns into after an answer of 101.
@@ -135,8 +187,7 @@ fn http1_builder() -> hyper::server::conn::http1::Builder {
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD)
         .max_buf_size(MAX_HEAD)
-        .half_close(false)
-        .pipeline_flush(true);
+        .half_close(false);
     builder
 }
 
@@ -145,6 +196,8 @@ fn http2_builder(settings: &Settings) -> hyper::server::conn::http2::Builder<Tok
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(settings.http2_max_streams)
+        .max_pending_accept_reset_streams(UNSEEN_RESETS)
+        .max_local_error_reset_streams(ERROR_RESETS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(STREAM_WINDOW)
@@ -172,11 +225,15 @@ fn service(
 + 'static {
     service_fn(move |request: http::Request<Incoming>| {
         let active = ActiveRequest::new(activity.clone());
+        let fault = if connection.is_http2() { None } else { head::fault(&request) };
         let mut request: Request = request.map(|body| body.map_err(BoxError::from).boxed_unsync());
         request.extensions_mut().insert(connection.clone());
         let switching = request.extensions_mut().remove::<OnUpgrade>().map(|on| (on, switch.clone()));
         let is_head = request.method() == Method::HEAD;
-        let answer = chain.clone().call(request);
+        let answer = match fault {
+            Some(fault) => Either::Left(ready(Ok(fault.answer()))),
+            None => Either::Right(chain.clone().call(request)),
+        };
         async move {
             let mut answer = answer.await?;
             if let Some(upgrade) = answer.extensions_mut().remove::<Upgrade>()
@@ -198,85 +255,6 @@ fn without_body(answer: Response) -> Response {
         head.headers.entry(CONTENT_LENGTH).or_insert_with(|| length.into());
     }
     Response::from_parts(head, crate::request::empty())
-}
-
-/// What a connection does, for finding out whether it does anything.
-#[derive(Default)]
-struct Activity {
-    /// Requests that are being answered.
-    active: AtomicUsize,
-    /// Requests that were begun.
-    begun: AtomicU64,
-    /// Bytes that came.
-    read: AtomicU64,
-    /// Of these, those before the last answer's end.
-    read_before: AtomicU64,
-}
-
-/// A request until the end of its answer.
-struct ActiveRequest {
-    activity: Arc<Activity>,
-}
-
-impl ActiveRequest {
-    fn new(activity: Arc<Activity>) -> Self {
-        activity.active.fetch_add(1, Ordering::AcqRel);
-        activity.begun.fetch_add(1, Ordering::AcqRel);
-        ActiveRequest { activity }
-    }
-}
-
-impl Drop for ActiveRequest {
-    fn drop(&mut self) {
-        let read = self.activity.read.load(Ordering::Acquire);
-        self.activity.read_before.store(read, Ordering::Release);
-        self.activity.active.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-impl Watcher for ActiveRequest {
-    fn ended(&mut self, _: u64, _: End) {}
-}
-
-/// What is to be done about a quiet connection.
-#[derive(Debug, PartialEq, Eq)]
-enum Quiet {
-    Wait,
-    /// It was idle for long enough.
-    Close,
-    /// Its client takes too long for the head of a request.
-    Abort,
-}
-
-/// Watches how long a connection has been quiet.
-struct Watchdog {
-    http2: bool,
-    begun: u64,
-    since: Instant,
-}
-
-impl Watchdog {
-    fn new(http2: bool) -> Self {
-        Watchdog { http2, begun: 0, since: clock::monotonic() }
-    }
-
-    fn look(&mut self, activity: &Activity) -> Quiet {
-        let now = clock::monotonic();
-        let begun = activity.begun.load(Ordering::Acquire);
-        if activity.active.load(Ordering::Acquire) > 0 || begun != self.begun {
-            (self.begun, self.since) = (begun, now);
-            return Quiet::Wait;
-        }
-        let quiet = now.duration_since(self.since);
-        // Over HTTP/2, bytes may come without a request (answers to pings); its parser bounds heads itself.
-        let in_head = !self.http2
-            && activity.read.load(Ordering::Acquire) > activity.read_before.load(Ordering::Acquire);
-        match (in_head, quiet) {
-            (true, quiet) if quiet >= HEAD_TIMEOUT => Quiet::Abort,
-            (_, quiet) if quiet >= IDLE_TIMEOUT => Quiet::Close,
-            _ => Quiet::Wait,
-        }
-    }
 }
 
 /// Runs the connection, and asks it to end where somebody wants that or it is idle for too long.
@@ -345,103 +323,5 @@ impl Graceful {
             >,
     {
         connection.graceful_shutdown();
-    }
-}
-
-/// A stream that counts the bytes that come.
-struct Counted {
-    stream: TlsStream<TcpStream>,
-    activity: Arc<Activity>,
-}
-
-impl AsyncRead for Counted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        let read = buffer.filled().len().saturating_sub(before);
-        self.activity.read.fetch_add(read as u64, Ordering::AcqRel);
-        polled
-    }
-}
-
-impl AsyncWrite for Counted {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, data)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        data: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, data)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Looks again and again for `seconds`, and says what is to be done in the end.
-    async fn after(seconds: u64, watchdog: &mut Watchdog, activity: &Activity) -> Quiet {
-        for _ in 0..seconds {
-            clock::sleep(Duration::from_secs(1)).await;
-            match watchdog.look(activity) {
-                Quiet::Wait => {}
-                verdict => return verdict,
-            }
-        }
-        Quiet::Wait
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn idle_connections_are_closed() {
-        for http2 in [false, true] {
-            let (activity, mut watchdog) = (Arc::new(Activity::default()), Watchdog::new(http2));
-            assert_eq!(after(89, &mut watchdog, &activity).await, Quiet::Wait);
-            activity.read.fetch_add(100, Ordering::AcqRel);
-            let request = ActiveRequest::new(activity.clone());
-            assert_eq!(after(3600, &mut watchdog, &activity).await, Quiet::Wait, "it is being answered");
-            drop(request);
-            assert_eq!(after(88, &mut watchdog, &activity).await, Quiet::Wait);
-            assert_eq!(after(10, &mut watchdog, &activity).await, Quiet::Close);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn slow_heads_are_cut_off() {
-        let (activity, mut watchdog) = (Arc::new(Activity::default()), Watchdog::new(false));
-        drop(ActiveRequest::new(activity.clone()));
-        assert_eq!(watchdog.look(&activity), Quiet::Wait);
-        activity.read.fetch_add(1, Ordering::AcqRel);
-        assert_eq!(after(31, &mut watchdog, &activity).await, Quiet::Wait);
-        assert_eq!(after(2, &mut watchdog, &activity).await, Quiet::Abort);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn pings_over_http2_are_no_slow_heads() {
-        let (activity, mut watchdog) = (Arc::new(Activity::default()), Watchdog::new(true));
-        activity.read.fetch_add(1, Ordering::AcqRel);
-        assert_eq!(after(80, &mut watchdog, &activity).await, Quiet::Wait);
     }
 }

@@ -10,7 +10,8 @@ use keelson_base::task::blocking;
 use super::certificates::{CertificateDirectory, Names};
 use super::config::Config;
 use super::service_accounts::Keys;
-use super::tls::ServingCertificate;
+use super::serving_certificates::ServingCertificates;
+use super::tls::Tls;
 use super::{StartError, addresses, reload, tls};
 use crate::authn::ClientAuthorities;
 use crate::authn::token_file::Tokens;
@@ -19,7 +20,7 @@ use crate::registry::Cidr;
 
 /// Who the server is, and whom it believes.
 pub(super) struct Identity {
-    pub(super) tls: Arc<rustls::ServerConfig>,
+    pub(super) tls: Tls,
     pub(super) authorities: Arc<ClientAuthorities>,
     /// Those of front proxies, where these are believed.
     pub(super) front_proxies: Option<Arc<ClientAuthorities>>,
@@ -47,8 +48,9 @@ fn load_now(config: &Config, url: &str) -> Result<Identity, StartError> {
             (files, trusted, Some((directory.clone(), names)))
         }
     };
-    let certificate = Arc::new(ServingCertificate::load(&serving_files, &provider)?);
-    let tls = tls::server_config(serving, provider.clone(), certificate.clone())?;
+    let certificates = ServingCertificates::load(&serving_files, &serving.named_certificates, &provider)?;
+    let certificates = Arc::new(certificates.map_err(StartError::NamedCertificates)?);
+    let tls = Tls::new(serving, provider.clone(), certificates.clone())?;
 
     let (authorities_file, kubeconfig) = match &config.authentication.client_ca_file {
         Some(file) => (file.clone(), None),
@@ -78,8 +80,9 @@ fn load_now(config: &Config, url: &str) -> Result<Identity, StartError> {
     };
     let followed = reload::Followed {
         provider,
-        serving: certificate,
+        certificates,
         serving_files,
+        named: serving.named_certificates.clone(),
         authorities: followed_authorities,
         renewal,
         seen: reload::Seen::default(),

@@ -22,6 +22,7 @@ mod rbac;
 mod reload;
 mod routes;
 mod service_accounts;
+mod serving_certificates;
 mod storage;
 mod tls;
 
@@ -85,6 +86,9 @@ pub enum StartError {
     /// TLS can't be spoken.
     #[error("--tls-cert-file, --tls-private-key-file: {0}")]
     Tls(#[from] TlsError),
+    /// A certificate for other names can't be shown.
+    #[error("--tls-sni-cert-key: failed to load SNI cert and key: {0}")]
+    NamedCertificates(#[source] TlsError),
     /// The client authorities can't be used.
     #[error("{flag}: {path}: {reason}")]
     ClientAuthorities {
@@ -383,6 +387,9 @@ async fn build(
         max_mutating: config.limits.max_mutating,
         in_flight: lifecycle.in_flight.clone(),
         end_watches: lifecycle.end_watches.signal(),
+        strict_transport_security: config.http.strict_transport_security.clone(),
+        goaway_chance: config.http.goaway_chance,
+        allowed_origins: config.http.allowed_origins.clone().into(),
     };
     let routes = routes::Routes { health, openid, metrics: metrics.clone(), endpoints };
     let chain = chain::build(&parts, routes.into_service());

@@ -1,4 +1,4 @@
-//! Follows files that may be exchanged while the server runs: its certificate, and the client authorities.
+//! Follows files that may be exchanged while the server runs: its certificates, and the client authorities.
 //! Renews the certificates that the server made itself.
 
 use std::path::PathBuf;
@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use tracing::{error, info};
 
 use super::certificates::{CertificateDirectory, Names};
-use super::config::CertificateFiles;
-use super::tls::ServingCertificate;
+use super::config::{CertificateFiles, NamedCertificate};
+use super::serving_certificates::ServingCertificates;
 use crate::authn::ClientAuthorities;
 
 /// How often files are looked at.
@@ -24,8 +24,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub(super) struct Followed {
     pub(super) provider: Arc<CryptoProvider>,
-    pub(super) serving: Arc<ServingCertificate>,
+    pub(super) certificates: Arc<ServingCertificates>,
     pub(super) serving_files: CertificateFiles,
+    /// Those for other names.
+    pub(super) named: Vec<NamedCertificate>,
     pub(super) authorities: Vec<Authorities>,
     /// Where the serving certificate is renewed, and for whom; `None` where somebody else does.
     pub(super) renewal: Option<(CertificateDirectory, Names)>,
@@ -55,6 +57,8 @@ impl Authorities {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
     serving: Option<[u8; 32]>,
+    /// In the order of the certificates.
+    named: Vec<Option<[u8; 32]>>,
     /// In the order of the authorities.
     authorities: Vec<Option<[u8; 32]>>,
 }
@@ -81,9 +85,19 @@ impl Followed {
         }
         let now = self.now();
         if now.serving != self.seen.serving {
-            match self.serving.reload(&self.serving_files, &self.provider) {
+            match self.certificates.exchange(&self.serving_files, &self.provider) {
                 Ok(()) => info!("took over a new serving certificate"),
                 Err(failure) => error!(error = %failure, "the new serving certificate can't be used"),
+            }
+        }
+        for (at, named) in self.named.iter().enumerate() {
+            if now.named.get(at) == self.seen.named.get(at) {
+                continue;
+            }
+            let certificate = named.files.certificate.display();
+            match self.certificates.exchange_named(at, &named.files, &self.provider) {
+                Ok(()) => info!(%certificate, "took over a new SNI certificate"),
+                Err(failure) => error!(error = %failure, "the new SNI certificate can't be used"),
             }
         }
         for (at, authorities) in self.authorities.iter().enumerate() {
@@ -107,8 +121,10 @@ impl Followed {
             }
             Some(hash.finalize().into())
         };
+        let pair = |files: &CertificateFiles| digest(&[&files.certificate, &files.key]);
         Seen {
-            serving: digest(&[&self.serving_files.certificate, &self.serving_files.key]),
+            serving: pair(&self.serving_files),
+            named: self.named.iter().map(|named| pair(&named.files)).collect(),
             authorities: self.authorities.iter().map(|a| digest(&[&a.file])).collect(),
         }
     }
@@ -135,6 +151,9 @@ mod tests {
             ["ours", "other"].map(|name| CertificateDirectory::new(temporary.path().join(name)));
         let (files, _) = ours.serving(&Names::default()).expect("certificates");
         let (other_files, _) = other.serving(&Names::default()).expect("certificates");
+        let sni = CertificateDirectory::new(temporary.path().join("sni"));
+        let (sni_files, _) = sni.serving(&Names::default()).expect("certificates");
+        let named = [NamedCertificate { files: sni_files.clone(), names: vec!["sni.test".to_owned()] }];
         let (admin, other_admin) =
             (ours.administrator().expect("certificates"), other.administrator().expect("certificates"));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -142,9 +161,12 @@ mod tests {
         authorities.replace(&std::fs::read(&admin.authority).expect("a file")).expect("authorities");
         let authenticator = Authenticator::new(authorities.clone(), Vec::new(), Anonymous::Everywhere);
         let mut followed = Followed {
-            serving: Arc::new(ServingCertificate::load(&files, &provider).expect("a certificate")),
+            certificates: Arc::new(
+                ServingCertificates::load(&files, &named, &provider).expect("loads").expect("loads"),
+            ),
             provider,
             serving_files: files.clone(),
+            named: named.to_vec(),
             authorities: vec![Authorities::new(authorities, admin.authority.clone())],
             renewal: None,
             seen: Seen::default(),
@@ -159,7 +181,7 @@ mod tests {
         };
         let mut check = |shown: &CertificateDer<'_>, ours: bool| {
             followed.look();
-            assert_eq!(&followed.serving.shown(), shown);
+            assert_eq!(&followed.certificates.for_name(None).cert[0], shown);
             assert_eq!((believes(&admin.files), believes(&other_admin.files)), (ours, !ours));
         };
         let (before, after) = (first(&files.certificate), first(&other_files.certificate));
@@ -175,5 +197,16 @@ mod tests {
             std::fs::write(path, "nothing").expect("written");
         }
         check(&after, false);
+        // One with a name is exchanged without the others, too, and only whole.
+        let old = first(&sni_files.certificate);
+        for (from, to, taken) in [
+            (&other_files.certificate, &sni_files.certificate, false),
+            (&other_files.key, &sni_files.key, true),
+        ] {
+            std::fs::copy(from, to).expect("copied");
+            followed.look();
+            let shown = followed.certificates.for_name(Some("sni.test")).cert[0].clone();
+            assert_eq!(shown, if taken { after.clone() } else { old.clone() });
+        }
     }
 }

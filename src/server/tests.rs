@@ -2,6 +2,8 @@
 
 mod client;
 mod ends;
+mod http1;
+mod http2;
 mod nodes;
 mod serves;
 mod tokens;
@@ -32,6 +34,9 @@ fn config(directory: &Path) -> Config {
             cert_dir: directory.to_owned(),
             tls12: true,
             cipher_suites: rustls::crypto::ring::ALL_CIPHER_SUITES.to_vec(),
+            curves: rustls::crypto::ring::ALL_KX_GROUPS.to_vec(),
+            named_certificates: Vec::new(),
+            http2: true,
         },
         data_dir: directory.to_owned(),
         storage: Storage::Embedded,
@@ -52,6 +57,7 @@ fn config(directory: &Path) -> Config {
             max_mutating: Some(200),
             min_watch: Duration::from_secs(1800),
         },
+        http: crate::server::config::Http::default(),
         services: ServiceNetwork::default(),
         event_ttl: Duration::from_secs(3600),
         allow_privileged: false,

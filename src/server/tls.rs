@@ -1,21 +1,19 @@
-//! TLS: what is spoken, the certificate that is shown, and the one that is asked for.
+//! TLS: what is spoken, and the certificate that clients are asked for.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
 };
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::config::{CertificateFiles, Serving};
+use super::config::Serving;
+use super::serving_certificates::{AtAddress, ServingCertificates};
 
 /// Why TLS can't be spoken.
 #[derive(Debug, thiserror::Error)]
@@ -45,92 +43,53 @@ pub enum TlsError {
 pub(super) fn provider(serving: &Serving) -> CryptoProvider {
     CryptoProvider {
         cipher_suites: serving.cipher_suites.clone(),
+        kx_groups: serving.curves.clone(),
         ..rustls::crypto::ring::default_provider()
     }
 }
 
-/// The settings of every connection.
-///
-/// # Errors
-/// Where no cipher suite is left for the versions of TLS.
-pub(super) fn server_config(
-    serving: &Serving,
-    provider: Arc<CryptoProvider>,
-    certificate: Arc<ServingCertificate>,
-) -> Result<Arc<ServerConfig>, TlsError> {
-    let versions: &[_] = if serving.tls12 {
-        &[&rustls::version::TLS13, &rustls::version::TLS12]
-    } else {
-        &[&rustls::version::TLS13]
-    };
-    let clients = Arc::new(AnyOwnedCertificate { algorithms: provider.signature_verification_algorithms });
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(versions)?
-        .with_client_cert_verifier(clients)
-        .with_cert_resolver(certificate);
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+/// How TLS is spoken. Clones share it.
+#[derive(Clone)]
+pub(super) struct Tls {
+    config: Arc<ServerConfig>,
+    certificates: Arc<ServingCertificates>,
 }
 
-/// The certificate that the server shows; it may be exchanged at any time.
-#[derive(Debug)]
-pub(super) struct ServingCertificate {
-    current: ArcSwap<CertifiedKey>,
-}
-
-impl ServingCertificate {
-    /// That of these files.
+impl Tls {
+    /// Speaks as `serving` says and shows these certificates.
     ///
     /// # Errors
-    /// See [`TlsError`].
-    pub(super) fn load(files: &CertificateFiles, provider: &CryptoProvider) -> Result<Self, TlsError> {
-        Ok(ServingCertificate { current: ArcSwap::from_pointee(load(files, provider)?) })
-    }
-
-    /// Shows that of these files from now on.
-    ///
-    /// # Errors
-    /// See [`TlsError`]; the old one is shown then.
-    pub(super) fn reload(&self, files: &CertificateFiles, provider: &CryptoProvider) -> Result<(), TlsError> {
-        self.current.store(Arc::new(load(files, provider)?));
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-impl ServingCertificate {
-    /// The certificate that clients get to see now.
-    pub(super) fn shown(&self) -> CertificateDer<'static> {
-        self.current.load().cert[0].clone()
-    }
-}
-
-impl ResolvesServerCert for ServingCertificate {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current.load_full())
-    }
-}
-
-fn load(files: &CertificateFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
-    let failed = |path: &PathBuf, error: &dyn std::fmt::Display| TlsError::File {
-        path: path.clone(),
-        reason: error.to_string(),
-    };
-    let chain = CertificateDer::pem_file_iter(&files.certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|e| failed(&files.certificate, &e))?;
-    if chain.is_empty() {
-        return Err(failed(&files.certificate, &"it holds no certificate"));
-    }
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|e| failed(&files.key, &e))?;
-    let key = provider.key_provider.load_private_key(key).map_err(|e| failed(&files.key, &e))?;
-    let pair = CertifiedKey::new(chain, key);
-    match pair.keys_match() {
-        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => Ok(pair),
-        Err(rustls::Error::InconsistentKeys(_)) => {
-            Err(TlsError::Mismatch { certificate: files.certificate.clone(), key: files.key.clone() })
+    /// Where no cipher suite or curve is left for the versions of TLS.
+    pub(super) fn new(
+        serving: &Serving,
+        provider: Arc<CryptoProvider>,
+        certificates: Arc<ServingCertificates>,
+    ) -> Result<Self, TlsError> {
+        let versions: &[_] = if serving.tls12 {
+            &[&rustls::version::TLS13, &rustls::version::TLS12]
+        } else {
+            &[&rustls::version::TLS13]
+        };
+        let clients =
+            Arc::new(AnyOwnedCertificate { algorithms: provider.signature_verification_algorithms });
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)?
+            .with_client_cert_verifier(clients)
+            .with_cert_resolver(certificates.clone());
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        if serving.http2 {
+            config.alpn_protocols.insert(0, b"h2".to_vec());
         }
-        Err(error) => Err(failed(&files.certificate, &error)),
+        Ok(Tls { config: Arc::new(config), certificates })
+    }
+
+    /// The settings of a connection that came to this address.
+    pub(super) fn config_at(&self, address: Option<IpAddr>) -> Arc<ServerConfig> {
+        let nameless = address.and_then(|address| self.certificates.for_address(address.to_canonical()));
+        let Some(nameless) = nameless else { return self.config.clone() };
+        let mut config = ServerConfig::clone(&self.config);
+        config.cert_resolver = Arc::new(AtAddress { nameless, others: self.certificates.clone() });
+        Arc::new(config)
     }
 }
 

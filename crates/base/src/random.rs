@@ -47,6 +47,11 @@ pub fn below(bound: u64) -> u64 {
     if bound == 0 { 0 } else { rand::rng().random_range(0..bound) }
 }
 
+/// Whether something happens that does with this probability: never at 0 or below, always from 1 on.
+pub fn happens(probability: f64) -> bool {
+    rand::rng().random::<f64>() < probability
+}
+
 /// Between `duration` and `duration * (1 + factor)`, evenly: keeps many waiters from acting at once. A
 /// negative or infinite `factor` counts as 0.
 pub fn jitter(duration: Duration, factor: f64) -> Duration {
@@ -87,5 +92,12 @@ mod tests {
         assert_eq!(jitter(base, f64::NAN), base);
         assert_eq!(below(0), 0);
         assert!((0..1000).all(|_| below(3) < 3));
+    }
+
+    #[test]
+    fn chances_are_even() {
+        assert!((0..1000).all(|_| !happens(0.0) && !happens(f64::NAN) && happens(1.0)));
+        let times = (0..100_000).filter(|_| happens(0.02)).count();
+        assert!((1_500..2_500).contains(&times), "{times}");
     }
 }

@@ -63,6 +63,16 @@ pub(super) async fn tls(
     protocol: Protocol,
     certificate: Option<&str>,
 ) -> TlsStream<TcpStream> {
+    try_tls(server, directory, protocol, certificate).await.expect("a handshake")
+}
+
+/// The same, where it may fail.
+pub(super) async fn try_tls(
+    server: &Server,
+    directory: &Path,
+    protocol: Protocol,
+    certificate: Option<&str>,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     let authority = CertificateDer::from_pem_file(directory.join("server-ca.crt")).expect("an authority");
     roots.add(authority).expect("a usable authority");
@@ -86,7 +96,7 @@ pub(super) async fn tls(
     };
     let stream = TcpStream::connect(server.address()).await.expect("the server listens");
     let name = ServerName::from(server.address().ip());
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("a handshake")
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 impl Client {
