@@ -16,9 +16,13 @@ mod request;
 mod wire;
 mod world;
 
+mod certificate_requests;
 mod certificates;
+mod escalation;
 mod impersonation;
+mod objects;
 mod paths;
+mod pods;
 mod reading;
 mod service_account_tokens;
 mod static_tokens;

@@ -164,3 +164,13 @@ impl Identity {
         Identity(Arc::new(CertifiedKey::new(chain, Arc::clone(&self.0.key))))
     }
 }
+
+/// A request for such a certificate, PEM.
+pub(crate) fn signing_request(subject: Subject) -> String {
+    let Subject { mut params, algorithm } = subject;
+    // A request says neither for how long nor what for.
+    params.key_usages = Vec::new();
+    params.extended_key_usages = Vec::new();
+    let key = KeyPair::generate_for(algorithm).expect("ring makes such keys");
+    params.serialize_request(&key).expect("a request").pem().expect("PEM")
+}

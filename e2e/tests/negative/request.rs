@@ -96,6 +96,12 @@ impl Try {
         self.header("Content-Type", media_type)
     }
 
+    /// The same with another media type.
+    pub(crate) fn media_type(mut self, media_type: &str) -> Try {
+        self.headers.retain(|(name, _)| name != "Content-Type");
+        self.header("Content-Type", media_type)
+    }
+
     /// How much of a good answer is waited for.
     pub(crate) fn part(&self) -> Part {
         let endless = self.path.contains("watch=true") || self.path.contains("watch=1");

@@ -38,6 +38,19 @@ const USERS: &[(&str, &str)] = &[
     ("constrained", "devs"),
     ("issuer", "devs"),
     ("stray", "devs"),
+    ("podder", "devs"),
+    ("podmaker", "devs"),
+    ("looker", "devs"),
+    ("writer", "devs"),
+    ("stater", "devs"),
+    ("scaler", "devs"),
+    ("climber", "devs"),
+    ("escalator", "devs"),
+    ("binder", "devs"),
+    ("roler", "devs"),
+    ("requester", "devs"),
+    ("approver", "devs"),
+    ("signer", "devs"),
 ];
 
 pub(crate) fn token_of(user: &str) -> String {
@@ -98,7 +111,7 @@ impl World {
                 &format!("--service-account-key-file={}", write("sa.pub", &signer.public_pem)),
                 &format!("--service-account-signing-key-file={}", write("sa.key", &signer.private_pem)),
                 "--authorization-mode=RBAC",
-                "--enable-admission-plugins=NodeRestriction",
+                "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement",
                 "--service-cluster-ip-range=10.0.0.0/24",
                 "--allow-privileged=true",
             ],
