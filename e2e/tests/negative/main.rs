@@ -20,6 +20,7 @@ mod certificate_requests;
 mod certificates;
 mod escalation;
 mod impersonation;
+mod nodes;
 mod objects;
 mod paths;
 mod pods;

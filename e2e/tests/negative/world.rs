@@ -110,7 +110,7 @@ impl World {
                 &format!("--service-account-issuer={ISSUER}"),
                 &format!("--service-account-key-file={}", write("sa.pub", &signer.public_pem)),
                 &format!("--service-account-signing-key-file={}", write("sa.key", &signer.private_pem)),
-                "--authorization-mode=RBAC",
+                "--authorization-mode=Node,RBAC",
                 "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement",
                 "--service-cluster-ip-range=10.0.0.0/24",
                 "--allow-privileged=true",
