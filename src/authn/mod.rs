@@ -19,6 +19,7 @@ pub mod bearer;
 pub mod csv;
 pub mod front_proxy;
 mod jws;
+pub mod jwt;
 mod refused;
 pub mod service_account;
 pub mod token;
@@ -64,6 +65,10 @@ pub struct Config {
     pub token_file: Option<PathBuf>,
     /// Which requests without credentials are let on to authorization.
     pub anonymous: Anonymous,
+    /// Whether that was said on the command line: the file of [`Config::jwt`] may not say it, too.
+    pub anonymous_is_given: bool,
+    /// Where it is said which other issuers' tokens are believed.
+    pub jwt: jwt::Source,
     /// What names the server goes by: tokens have to be for one of them. One or more.
     pub api_audiences: Vec<String>,
     /// Whose service account tokens are believed.

@@ -1,5 +1,6 @@
 //! Flags about authentication.
 
+use super::oidc::Oidc;
 use super::service_accounts::ServiceAccounts;
 use super::{Errors, path, value};
 use crate::authn::{self, Anonymous};
@@ -28,13 +29,15 @@ impl Authentication {
         }
     }
 
-    pub(super) fn read(&self, accounts: &ServiceAccounts, errors: &mut Errors) -> authn::Config {
+    pub(super) fn read(&self, accounts: &ServiceAccounts, oidc: &Oidc, errors: &mut Errors) -> authn::Config {
         let service_accounts = accounts.read(errors);
         authn::Config {
             client_ca_file: path(self.client_ca_file.as_ref()),
             token_file: path(self.token_auth_file.as_ref()),
             front_proxy: None,
             anonymous: self.anonymous(errors),
+            anonymous_is_given: self.anonymous_auth.is_some(),
+            jwt: oidc.read(errors),
             api_audiences: accounts.api_audiences(&service_accounts),
             service_accounts,
         }

@@ -14,6 +14,7 @@ mod etcd;
 mod features;
 mod generic;
 mod logs;
+mod oidc;
 mod secure_serving;
 mod service_accounts;
 mod storage;
@@ -54,6 +55,8 @@ struct Flags {
     authentication: authentication::Authentication,
     #[command(flatten)]
     service_accounts: service_accounts::ServiceAccounts,
+    #[command(flatten)]
+    oidc: oidc::Oidc,
     #[command(flatten)]
     authorization: authorization::Authorization,
     #[command(flatten)]
@@ -152,7 +155,7 @@ impl Flags {
             data_dir,
             storage: self.etcd.read(errors),
             watch_caches: self.etcd.read_caches(errors),
-            authentication: self.authentication.read(&self.service_accounts, errors),
+            authentication: self.authentication.read(&self.service_accounts, &self.oidc, errors),
             authorization: self.authorization.read(errors),
             admission: self.admission.read(errors),
             limits: generic.limits,

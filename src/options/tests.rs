@@ -258,7 +258,7 @@ fn help_shows_flags_by_group_and_hides_what_is_refused() {
     for heading in ["Generic:", "Etcd:", "Embedded store:", "Secure serving:", "Authentication:", "Logs:"] {
         assert!(help.contains(heading), "no {heading} in\n{help}");
     }
-    assert!(help.contains("--secure-port") && !help.contains("--oidc-issuer-url"));
+    assert!(help.contains("--secure-port") && !help.contains("--audit-webhook-version"));
 }
 
 #[test]
@@ -494,6 +494,65 @@ fn authorizers_come_from_flags_or_from_a_file() {
         &[
             "--authorization-webhook-version: unsupported webhook authorizer version \"v2\", supported versions are \
            \"v1\", \"v1beta1\"",
+        ],
+    );
+}
+
+#[test]
+fn issuers_of_tokens_come_from_flags_or_a_file() {
+    use crate::authn::jwt::{Flags, Source};
+    assert_eq!(config(&[]).authentication.jwt, Source::None);
+    let file = config(&["--authentication-config=/etc/authn.yaml", "--anonymous-auth"]).authentication;
+    assert_eq!((file.jwt, file.anonymous_is_given), (Source::File("/etc/authn.yaml".into()), true));
+    let issuer = ["--oidc-issuer-url=https://issuer", "--oidc-client-id=me"];
+    let with = |more: &[&str]| config(&[&issuer, more].concat()).authentication.jwt;
+    let least = Flags {
+        issuer_url: "https://issuer".to_owned(),
+        client_id: "me".to_owned(),
+        username_claim: "sub".to_owned(),
+        signing_algorithms: vec!["RS256"],
+        ..Flags::default()
+    };
+    assert_eq!(with(&[]), Source::Flags(Box::new(least.clone())));
+    let all = with(&[
+        "--oidc-username-claim=email",
+        "--oidc-username-prefix=-",
+        "--oidc-groups-claim=groups",
+        "--oidc-groups-prefix=oidc:",
+        "--oidc-required-claim=a=b=c",
+        "--oidc-required-claim= d = e ",
+        "--oidc-signing-algs=RS256,ES384",
+        "--oidc-signing-algs=PS512",
+        "--oidc-ca-file=/etc/ca.pem",
+    ]);
+    let wanted = Flags {
+        username_claim: "email".to_owned(),
+        username_prefix: "-".to_owned(),
+        groups_claim: "groups".to_owned(),
+        groups_prefix: "oidc:".to_owned(),
+        required_claims: [("a", "b=c"), ("d", "e")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+        signing_algorithms: vec!["RS256", "ES384", "PS512"],
+        ca_file: Some("/etc/ca.pem".into()),
+        ..least
+    };
+    assert_eq!(all, Source::Flags(Box::new(wanted)));
+
+    let together = "--oidc-issuer-url: oidc-issuer-url and oidc-client-id must be specified together when any \
+                    oidc-* flags are set";
+    refused(&["--oidc-issuer-url=https://issuer"], &[together]);
+    refused(&["--oidc-groups-claim=g"], &[together]);
+    refused(&["--oidc-username-prefix="], &[together]);
+    refused(
+        &["--authentication-config=a", "--oidc-username-claim=sub"],
+        &["--authentication-config: authentication-config file and oidc-* flags are mutually exclusive"],
+    );
+    refused(
+        &[&issuer[..], &["--oidc-signing-algs=HS256,ES512,none", "--oidc-required-claim=a"]].concat(),
+        &[
+            "--oidc-required-claim: malformed pair, expect string=string",
+            "--oidc-signing-algs: oidc: unsupported signing alg: \"HS256\"",
+            "--oidc-signing-algs: oidc: the signing alg \"ES512\" is not supported by this version of Keelson",
+            "--oidc-signing-algs: oidc: unsupported signing alg: \"none\"",
         ],
     );
 }

@@ -13,6 +13,7 @@ mod connection;
 mod follow;
 pub mod health;
 mod identity;
+mod issuers;
 mod kubeconfig;
 mod lifecycle;
 mod listener;
@@ -49,6 +50,7 @@ use self::config::Config;
 use self::connection::Settings;
 use self::health::{Check, Health, NotEnding, Ping, StorageAnswers};
 use self::identity::Identity;
+use self::issuers::Issuers;
 use self::lifecycle::Lifecycle;
 use self::objects::Snapshots;
 use self::service_accounts::OpenId;
@@ -57,6 +59,7 @@ pub use self::tls::TlsError;
 use crate::admission;
 use crate::authn::Authenticator;
 use crate::authn::front_proxy::FrontProxy;
+use crate::authn::jwt;
 use crate::authn::service_account::Verifier;
 use crate::authn::token::{ForServer, TokenAuthenticator};
 use crate::authn::token_file::TokenFileError;
@@ -117,6 +120,9 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+    /// Tokens of other issuers can't be judged.
+    #[error(transparent)]
+    Issuers(#[from] jwt::StartError),
     /// There is no store.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -266,10 +272,11 @@ impl Running {
         let identity = identity::load(&config, url.clone()).await?;
         let lifecycle = Lifecycle::default();
         let metrics = Metrics::new(MetricRegistry::new())?;
+        let issuers = Issuers::start(&config, &lifecycle, &metrics)?;
         let (tls, followed, kubeconfig) =
             (identity.tls.clone(), identity.followed.clone(), identity.kubeconfig.clone());
         let Built { chain, announced, registry } =
-            build(&config, address.port(), identity, storage, &lifecycle, &metrics).await?;
+            build(&config, address.port(), identity, issuers, storage, &lifecycle, &metrics).await?;
         let settings = Settings {
             tls,
             chain,
@@ -325,6 +332,7 @@ async fn build(
     config: &Config,
     port: u16,
     identity: Identity,
+    issuers: Issuers,
     storage: &storage::Opened,
     lifecycle: &Lifecycle,
     metrics: &Metrics,
@@ -352,7 +360,7 @@ async fn build(
     let snapshots = Snapshots::new(registry.clone(), lifecycle.tasks.clone(), lifecycle.background.signal());
     let snapshots = Arc::new(snapshots);
     let openid = OpenId::new(config, &identity.keys.public, SocketAddr::new(address, port));
-    let authenticator = Arc::new(authenticator(config, &identity, &snapshots, &registry));
+    let authenticator = Arc::new(authenticator(config, &identity, issuers, &snapshots, &registry));
     let admitted = admission::Dependencies {
         objects: snapshots,
         authorizer: authorizer.clone(),
@@ -400,6 +408,7 @@ async fn build(
 fn authenticator(
     config: &Config,
     identity: &Identity,
+    issuers: Issuers,
     snapshots: &Arc<Snapshots>,
     registry: &Arc<Registry>,
 ) -> Authenticator {
@@ -416,7 +425,7 @@ fn authenticator(
     let mut authenticator = Authenticator::new(
         identity.authorities.clone(),
         audiences.clone(),
-        authentication.anonymous.clone(),
+        issuers.anonymous,
     );
     if let (Some(config), Some(authorities)) = (&authentication.front_proxy, &identity.front_proxies) {
         authenticator = authenticator.with_front_proxy(FrontProxy::new(authorities.clone(), config));
@@ -427,6 +436,9 @@ fn authenticator(
         judges.push(Arc::new(ForServer::new(tokens, audiences.clone())));
     }
     judges.push(Arc::new(verifier));
+    if let Some(authenticators) = issuers.authenticators {
+        judges.push(authenticators);
+    }
     judges.into_iter().fold(authenticator, Authenticator::with_tokens)
 }
 

@@ -46,6 +46,8 @@ fn config(directory: &Path) -> Config {
             front_proxy: None,
             token_file: Some(tokens),
             anonymous: authn::Anonymous::Everywhere,
+            anonymous_is_given: false,
+            jwt: authn::jwt::Source::None,
             api_audiences: vec![authn::service_account::DEFAULT_ISSUER.to_owned()],
             service_accounts: authn::service_account::Config::default(),
         },
