@@ -107,6 +107,13 @@ impl Quantity {
         self.scaled_value(-3)
     }
 
+    /// The nearest floating-point number; infinite where there is none near.
+    pub fn approximate(&self) -> f64 {
+        let (negative, digits, exponent) = self.value.parts();
+        let digits = if digits.is_empty() { "0" } else { digits };
+        format!("{}{digits}e{exponent}", if negative { "-" } else { "" }).parse().unwrap_or(f64::INFINITY)
+    }
+
     fn scaled_value(&self, scale: i32) -> i64 {
         let limit = if self.is_negative() { i64::MIN } else { i64::MAX };
         self.value.scaled(scale).map_or(limit, |(value, _)| value)

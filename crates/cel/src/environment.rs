@@ -1,0 +1,99 @@
+//! Environments, which compile expressions, and the programs that come of it.
+
+use std::collections::BTreeMap;
+
+use keelson_apimachinery::Value;
+
+use crate::meter::{EvaluationError, Meter};
+use crate::plan::Plan;
+use crate::source::{CompileError, Issues, Source};
+use crate::types::Type;
+use crate::{check, eval, parse, plan};
+
+/// What expressions may use: variables of declared types, and the functions of Kubernetes' base environment.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    variables: BTreeMap<String, Type>,
+}
+
+impl Environment {
+    /// An environment without variables.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Declares a variable. The name may have dots (`a.b`).
+    #[must_use]
+    pub fn variable(mut self, name: &str, type_: Type) -> Self {
+        self.variables.insert(name.to_owned(), type_);
+        self
+    }
+
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    /// What is wrong with it, in cel-go's words.
+    pub fn compile(&self, expression: &str) -> Result<Program, CompileError> {
+        self.compile_with(expression, true)
+    }
+
+    /// Without `fold`, constants are computed at evaluation; only costs show the difference.
+    pub(crate) fn compile_with(&self, expression: &str, fold: bool) -> Result<Program, CompileError> {
+        let source = Source::new(expression);
+        let mut issues = Issues::default();
+        let checked = parse::parse(expression, &mut issues)
+            .and_then(|tree| check::check(tree, &self.variables, &mut issues));
+        let Some(checked) = checked else {
+            return Err(issues.into_error(&source));
+        };
+        let plan = plan::plan(&checked, &self.variables, fold).map_err(CompileError::Program)?;
+        Ok(Program { plan, output: checked.output })
+    }
+}
+
+/// A compiled expression.
+#[derive(Debug)]
+pub struct Program {
+    plan: Plan,
+    output: Type,
+}
+
+impl Program {
+    /// The type of the results.
+    pub fn output_type(&self) -> &Type {
+        &self.output
+    }
+
+    /// The names of the variables that it asks for.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.plan.variables.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Evaluates the expression. Variables that are declared but not given are errors where they are used.
+    ///
+    /// `budget` is what it may cost, in Kubernetes' units (an authorization or authentication expression may cost
+    /// 1,000,000, and so may one call of a rule).
+    ///
+    /// Results are JSON: bytes are base64, timestamps RFC 3339, durations seconds (`90s`); an optional value is
+    /// its value, or `null`.
+    ///
+    /// # Errors
+    /// The error that it ends in, or that it costs too much.
+    pub fn evaluate(&self, variables: &[(&str, Value)], budget: u64) -> Result<Value, EvaluationError> {
+        self.run(variables, budget).0
+    }
+
+    /// As [`Program::evaluate`]; and what it cost.
+    pub fn run(&self, variables: &[(&str, Value)], budget: u64) -> (Result<Value, EvaluationError>, u64) {
+        let mut meter = Meter::new(budget);
+        let values: Vec<Option<&Value>> = self
+            .plan
+            .variables
+            .iter()
+            .map(|(wanted, _)| variables.iter().find(|(name, _)| name == wanted).map(|(_, value)| value))
+            .collect();
+        let result =
+            eval::evaluate(&self.plan, &values, &mut meter).and_then(|value| value.to_json(&mut meter));
+        (result.map_err(EvaluationError::from), meter.cost())
+    }
+}
