@@ -33,10 +33,7 @@ pub(super) const TABLE: &[Row] = &[
 /// The quantity that a value is.
 fn read<'v>(value: &'v Val<'_>) -> Option<&'v Quantity> {
     match value {
-        Val::Extension(extension) => match &**extension {
-            Extension::Quantity(quantity) => Some(quantity),
-            _ => None,
-        },
+        Val::Extension(extension) => extension.quantity(),
         _ => None,
     }
 }

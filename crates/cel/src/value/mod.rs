@@ -123,7 +123,7 @@ impl<'a> Val<'a> {
             Val::Int(number) => Val::Int(number),
             Val::Uint(number) => Val::Uint(number),
             Val::Double(number) => Val::Double(number),
-            Val::String(text) => Val::from(text.to_owned()),
+            Val::String(text) => Val::from(text.to_string()),
             Val::Bytes(bytes) => Val::Bytes(bytes),
             Val::Timestamp(at) => Val::Timestamp(at),
             Val::Duration(nanos) => Val::Duration(nanos),
