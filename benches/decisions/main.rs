@@ -3,6 +3,8 @@
 #![allow(missing_docs, reason = "a program")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark runs by the real clock")]
 
+mod nodes;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
@@ -42,6 +44,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     println!("\n## decisions\n{:<58}{:>10}{:>10}", "work", "µs", "target");
     runtime.block_on(authorization());
+    runtime.block_on(nodes::authorization());
     runtime.block_on(authentication());
 }
 

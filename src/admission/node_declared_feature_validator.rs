@@ -11,9 +11,12 @@ use keelson_apimachinery::{Status, Value};
 use super::objects::NODES;
 use super::{Attributes, Objects, Operation, Phase, Plugin, pod};
 
-/// Features that nodes declare, by name, and whether a change from an old to a new pod needs it. Others matter when
+/// Whether a change from an old to a new pod needs a feature.
+type Needs = fn(&Object, &Object) -> bool;
+
+/// Features that nodes declare, by name, and what needs them. Others matter when
 /// a pod is scheduled alone: what they are about can't be changed.
-const FEATURES: [(&str, fn(&Object, &Object) -> bool); 3] = [
+const FEATURES: [(&str, Needs); 3] = [
     ("GuaranteedQoSPodCPUResize", resizes_guaranteed_cpu),
     ("InPlacePodLevelResourcesVerticalScaling", resizes_pod),
     ("InPlacePodVerticalScalingInitContainers", resizes_init_containers),

@@ -95,6 +95,12 @@ impl Edges {
         Edges { things: [vec![own], others].concat(), to: Some(To::Node(node.to_owned())) }
     }
 
+    /// The same object, as it leads to another node.
+    #[must_use]
+    pub fn elsewhere(&self, node: &str) -> Self {
+        Edges { things: self.things.clone(), to: Some(To::Node(node.to_owned())) }
+    }
+
     /// An object that leads to a claim, and takes `others`, each once, along.
     pub(super) fn to_claim(own: String, claim: String, others: Vec<String>) -> Self {
         Edges { things: [vec![own], others].concat(), to: Some(To::Claim(claim)) }

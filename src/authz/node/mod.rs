@@ -66,9 +66,7 @@ impl Node {
     ///
     /// What is known needs no waiting. A kubelet may have heard of its pod before the graph did, though.
     async fn relates(&self, node: &str, kind: Kind, attributes: &Attributes<'_>) -> bool {
-        // Volumes, attachments and slices are in no namespace, whatever a review claims.
-        let namespace = if kind.is_namespaced() { attributes.namespace } else { "" };
-        let known = || self.graph.relates(node, kind, namespace, attributes.name);
+        let known = || self.graph.relates(node, kind, attributes.namespace, attributes.name);
         if known() {
             return true;
         }

@@ -1,7 +1,6 @@
 //! What nodes may do, over a graph that is fed by hand.
 
 mod graph;
-mod measure;
 
 use keelson_apimachinery::codec::json;
 use keelson_apimachinery::meta::Object;
@@ -302,7 +301,7 @@ async fn reviews_with_odd_names_find_nothing() {
     for (resource, namespace, name) in [
         ("secrets", "ns/mounted", ""),
         ("secrets", "", "ns/mounted"),
-        ("persistentvolumes", "ns", "claim"),
+        ("persistentvolumes", "ns", "pv"),
         ("secrets", "n", "s/mounted"),
     ] {
         let info = RequestInfo {

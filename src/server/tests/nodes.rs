@@ -148,3 +148,63 @@ async fn kubelets_write_what_is_theirs() {
     check(&mut one, &format!("POST {PODS}/p/eviction"), eviction, 201, "").await;
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubelets_write_what_their_pods_use() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (server, mut admin, [mut one, mut two]) = cluster(directory.path()).await;
+    let claims = "/api/v1/namespaces/default/persistentvolumeclaims";
+    let claim = r#"{"metadata":{"name":"c","labels":{"a":"b"}},"spec":{"accessModes":["ReadWriteOnce"],"volumeName":"v",
+                    "resources":{"requests":{"storage":"1Gi"}}}}"#;
+    done(&mut admin, &format!("POST {claims}"), claim).await;
+    let volume = r#"{"metadata":{"name":"v"},"spec":{"accessModes":["ReadWriteOnce"],"capacity":{"storage":"1Gi"},
+                     "claimRef":{"namespace":"default","name":"c"},"csi":{"driver":"d","volumeHandle":"h",
+                     "nodeStageSecretRef":{"namespace":"kube-system","name":"stage"}}}}"#;
+    done(&mut admin, "POST /api/v1/persistentvolumes", volume).await;
+    let secret = "/api/v1/namespaces/kube-system/secrets";
+    done(&mut admin, &format!("POST {secret}"), r#"{"metadata":{"name":"stage"}}"#).await;
+    check(&mut one, "GET /api/v1/persistentvolumes/v", "", 403, "no relationship found").await;
+    let pod = r#"{"metadata":{"name":"p"},"spec":{"nodeName":"one","containers":[{"name":"c","image":"i"}],
+                  "volumes":[{"name":"d","persistentVolumeClaim":{"claimName":"c"}}]}}"#;
+    done(&mut admin, &format!("POST {PODS}"), pod).await;
+    for request in [
+        "GET /api/v1/persistentvolumes/v".to_owned(),
+        format!("GET {secret}/stage"),
+        format!("GET {claims}/c"),
+    ] {
+        check(&mut one, &request, "", 200, "").await;
+        check(&mut two, &request, "", 403, "no relationship found").await;
+    }
+    let patch = async |kubelet: &mut Client, body: &'static str, code: u16| {
+        let headers = [("content-type", "application/merge-patch+json")];
+        let answer =
+            kubelet.send(&format!("PATCH {claims}/c/status"), &headers, body).await.expect("an answer");
+        assert_eq!(answer.code, code, "{body}: {}", answer.text);
+    };
+    patch(&mut one, r#"{"status":{"capacity":{"storage":"2Gi"}}}"#, 200).await;
+    patch(&mut one, r#"{"metadata":{"labels":{"x":"y"}},"status":{"capacity":{"storage":"3Gi"}}}"#, 403)
+        .await;
+    patch(&mut one, r#"{"status":{"phase":"Lost"}}"#, 403).await;
+    patch(&mut two, r#"{"status":{"capacity":{"storage":"3Gi"}}}"#, 403).await;
+
+    let slices = "/apis/resource.k8s.io/v1/resourceslices";
+    let slice = |name: &str, node: &str| {
+        format!(
+            r#"{{"metadata":{{"name":"{name}"}},"spec":{{"driver":"d.example","nodeName":"{node}",
+                 "pool":{{"name":"p","generation":1,"resourceSliceCount":1}},"devices":[]}}}}"#
+        )
+    };
+    check(&mut one, &format!("POST {slices}"), &slice("of-one", "one"), 201, "").await;
+    check(&mut one, &format!("POST {slices}"), &slice("x", "two"), 403, "can only create ResourceSlice")
+        .await;
+    check(&mut two, &format!("POST {slices}"), &slice("of-two", "two"), 201, "").await;
+    check(&mut one, &format!("GET {slices}/of-one"), "", 200, "").await;
+    check(&mut one, &format!("GET {slices}/of-two"), "", 403, "no relationship found").await;
+    check(&mut one, &format!("DELETE {slices}"), "", 403, "nodeName field selector").await;
+    check(&mut one, &format!("DELETE {slices}?fieldSelector=spec.nodeName%3Dtwo"), "", 403, "field selector")
+        .await;
+    check(&mut one, &format!("DELETE {slices}?fieldSelector=spec.nodeName%3Done"), "", 200, "").await;
+    let left = done(&mut admin, &format!("GET {slices}"), "").await;
+    assert_eq!(left["items"].as_array().map(Vec::len), Some(1), "{left}");
+    server.stop().await;
+}
