@@ -1,12 +1,15 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use async_trait::async_trait;
 use keelson_apimachinery::Value;
 use keelson_apimachinery::meta::Object;
-use keelson_storage::Storage;
 use keelson_storage::embedded::{Embedded, Options};
+use keelson_storage::{Error, KeyValue, ListRange, Page, Storage, Watch};
 
 use super::*;
-use crate::registry::{ListOptions, RegistryConfig, ServiceNetwork};
+use crate::registry::{DeleteOptions, ListOptions, RegistryConfig, ServiceNetwork};
 
 pub(super) struct Fresh {
     pub(super) registry: Arc<Registry>,
@@ -32,7 +35,10 @@ impl Fresh {
 }
 
 fn registry(embedded: &Arc<Embedded>, cidrs: &str) -> Arc<Registry> {
-    let storage: Arc<dyn Storage> = embedded.clone();
+    registry_over(embedded.clone(), cidrs)
+}
+
+fn registry_over(storage: Arc<dyn Storage>, cidrs: &str) -> Arc<Registry> {
     let mut config = RegistryConfig::default();
     config.services.cidrs = ServiceNetwork::parse_cidrs(cidrs).expect("a service range");
     Arc::new(Registry::new(storage, config))
@@ -135,5 +141,156 @@ async fn the_service_leads_to_the_servers_that_are_there() {
     check(&["192.0.2.1"]).await;
     two.withdraw().await.unwrap();
     check(&[]).await;
+    fresh.embedded.close().await.unwrap();
+}
+
+/// A store that takes its time, and fails now and then.
+struct Slow {
+    inner: Arc<Embedded>,
+    calls: AtomicU64,
+}
+
+impl Slow {
+    /// Every hundredth call fails, as if nobody had answered.
+    async fn call(&self) -> Result<(), Error> {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        clock::sleep(Duration::from_millis(1 + call % 7)).await;
+        if call % 100 == 99 { Err(Error::Unavailable("it is slow".into())) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Storage for Slow {
+    async fn get(&self, key: &str) -> Result<Option<KeyValue>, Error> {
+        self.call().await?;
+        self.inner.get(key).await
+    }
+
+    async fn list(&self, range: &ListRange) -> Result<Page, Error> {
+        self.call().await?;
+        self.inner.list(range).await
+    }
+
+    async fn create(&self, key: &str, value: bytes::Bytes, ttl: Option<Duration>) -> Result<u64, Error> {
+        self.call().await?;
+        self.inner.create(key, value, ttl).await
+    }
+
+    async fn update(
+        &self,
+        key: &str,
+        expected: u64,
+        value: bytes::Bytes,
+        ttl: Option<Duration>,
+    ) -> Result<u64, Error> {
+        self.call().await?;
+        self.inner.update(key, expected, value, ttl).await
+    }
+
+    async fn delete(&self, key: &str, expected: u64) -> Result<u64, Error> {
+        self.call().await?;
+        self.inner.delete(key, expected).await
+    }
+
+    async fn count(&self, prefix: &str) -> Result<u64, Error> {
+        self.inner.count(prefix).await
+    }
+
+    async fn current_revision(&self) -> Result<u64, Error> {
+        self.call().await?;
+        self.inner.current_revision().await
+    }
+
+    async fn watch(&self, prefix: &str, after: u64) -> Result<Watch, Error> {
+        self.inner.watch(prefix, after).await
+    }
+
+    async fn request_progress(&self, prefix: &str, revision: u64) -> Result<(), Error> {
+        self.inner.request_progress(prefix, revision).await
+    }
+
+    fn supports_progress(&self) -> bool {
+        self.inner.supports_progress()
+    }
+
+    fn is_local(&self) -> bool {
+        false
+    }
+
+    async fn compact(&self, revision: u64) -> Result<(), Error> {
+        self.inner.compact(revision).await
+    }
+
+    async fn run_compactor(&self, interval: Duration) {
+        self.inner.run_compactor(interval).await;
+    }
+
+    async fn probe(&self) -> Result<(), Error> {
+        self.inner.probe().await
+    }
+
+    async fn size_bytes(&self) -> Result<u64, Error> {
+        self.inner.size_bytes().await
+    }
+}
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+const FLOW_CONTROL: &str = "flowcontrol.apiserver.k8s.io";
+const POLICY: [(&str, &str); 6] = [
+    (RBAC, "clusterroles"),
+    (RBAC, "clusterrolebindings"),
+    (RBAC, "roles"),
+    (RBAC, "rolebindings"),
+    (FLOW_CONTROL, "flowschemas"),
+    (FLOW_CONTROL, "prioritylevelconfigurations"),
+];
+
+impl Fresh {
+    /// What the policy's objects say, by resource, namespace and name.
+    async fn policy(&self) -> BTreeMap<String, String> {
+        let mut all = BTreeMap::new();
+        for (group, plural) in POLICY {
+            let store = self.registry.store(group, plural).expect("a resource");
+            for item in store.list(None, &ListOptions::default()).await.expect("a list").items {
+                let object = item.decode(store.resource().type_id).expect("an object");
+                let mut members = object.members().clone();
+                members.remove("metadata");
+                let said = format!("{members:?} {:?} {:?}", object.labels(), object.annotations());
+                all.insert(format!("{plural}/{}/{}", object.namespace(), object.name()), said);
+            }
+        }
+        all
+    }
+}
+
+#[tokio::test]
+async fn servers_that_start_at_once_over_a_slow_store_agree() {
+    let calm = Fresh::new("10.0.0.0/24").await;
+    let here = endpoint("192.0.2.1");
+    create_missing(&calm.registry, &here).await.unwrap();
+    let wanted = calm.policy().await;
+    assert!(wanted.len() > 100, "{}", wanted.len());
+    let fresh = Fresh::new("10.0.0.0/24").await;
+    let slow = Arc::new(Slow { inner: fresh.embedded.clone(), calls: AtomicU64::new(0) });
+    let servers: Vec<_> = (0..3).map(|_| registry_over(slow.clone(), "10.0.0.0/24")).collect();
+    let begin = || futures::future::try_join_all(servers.iter().map(|server| create_missing(server, &here)));
+    begin().await.unwrap();
+    assert_eq!(fresh.policy().await, wanted);
+    // Some of it is deleted, and some is changed; the servers come again.
+    for (i, (group, plural)) in POLICY.iter().enumerate() {
+        let store = fresh.registry.store(group, plural).expect("a resource");
+        let names = wanted.keys().filter_map(|key| key.strip_prefix(&format!("{plural}/")));
+        for name in names.skip(i % 2).step_by(3) {
+            let (namespace, name) = name.split_once('/').expect("a namespace and a name");
+            let server = ServerWriter::new();
+            let context = server.context(Some(namespace).filter(|namespace| !namespace.is_empty()));
+            let deleted = store.delete(&context, name, &DeleteOptions::default(), &NoAdmission).await;
+            deleted.unwrap_or_else(|status| panic!("{plural}/{name}: {status}"));
+        }
+    }
+    assert!(fresh.policy().await.len() < wanted.len() * 3 / 4);
+    begin().await.unwrap();
+    assert_eq!(fresh.policy().await, wanted);
+    calm.embedded.close().await.unwrap();
     fresh.embedded.close().await.unwrap();
 }

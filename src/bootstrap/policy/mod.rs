@@ -114,11 +114,24 @@ impl<'a> Wanted<'a> {
     /// Creates what is absent and revises what is there.
     async fn ensure(&self, revise: Revise) -> Result<Present, BootstrapError> {
         let present = self.present().await?;
+        self.ensure_over(&present, revise).await?;
+        Ok(present)
+    }
+
+    /// The same, where it is known what is there.
+    async fn ensure_over(&self, present: &Present, revise: Revise) -> Result<(), BootstrapError> {
         let all =
             self.objects.iter().map(|wanted| self.ensure_one(wanted, present.get(&key(wanted)), revise));
         let all: Vec<_> = all.collect();
-        stream::iter(all).buffer_unordered(WRITES).try_collect::<()>().await?;
-        Ok(present)
+        stream::iter(all).buffer_unordered(WRITES).try_collect::<()>().await
+    }
+
+    /// Creates an object that is not among the wanted ones yet, and notes that it is there.
+    async fn prime(&self, object: Object, present: &mut Present) -> Result<(), BootstrapError> {
+        let what = || format!("{}/{}", self.store.resource().plural, object.name());
+        self.create(&object).await.map_err(|status| BootstrapError { what: what(), status })?;
+        present.insert(key(&object), object);
+        Ok(())
     }
 
     async fn ensure_one(

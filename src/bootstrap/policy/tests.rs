@@ -46,6 +46,47 @@ fn roles_get_what_they_lack_and_keep_what_they_have() {
 }
 
 #[test]
+fn roles_that_are_not_to_gather_others_no_more_do() {
+    let gathering = WANTED_ROLE.replace(
+        "\"rules\"",
+        r#""aggregationRule":{"clusterRoleSelectors":[{"matchLabels":{"a":"b"}}]},"rules""#,
+    );
+    let role = updated(rbac::revise_role(&object(&gathering), &object(WANTED_ROLE))).expect("an update");
+    assert_eq!(role, object(WANTED_ROLE));
+}
+
+#[test]
+fn what_earlier_releases_had_is_moved() {
+    let present = |texts: &[&str]| -> Present {
+        texts.iter().map(|text| object(text)).map(|object| (key(&object), object)).collect()
+    };
+    let old = r#"{"metadata":{"name":"view","uid":"1","resourceVersion":"2","labels":{"l":"x"}},"rules":[{"verbs":["get"]}]}"#;
+    let moved = |present: &Present| rbac::moved_rules(present, "view", "system:aggregate-to-view");
+    let copy = moved(&present(&[old])).expect("a role");
+    assert_eq!((copy.name(), copy.uid(), copy.label("l")), ("system:aggregate-to-view", "", Some("x")));
+    assert_eq!(copy.get("rules"), object(old).get("rules"));
+    assert_eq!(moved(&present(&[])), None);
+    assert_eq!(moved(&present(&[old, r#"{"metadata":{"name":"system:aggregate-to-view"}}"#])), None);
+    let gathers = old.replace("\"rules\"", r#""aggregationRule":{},"rules""#);
+    assert_eq!(moved(&present(&[&gathers])), None);
+
+    let template = object(
+        r#"{"metadata":{"name":"system:public-info-viewer"},"roleRef":{"name":"system:public-info-viewer"},"subjects":[{"name":"all"}]}"#,
+    );
+    let source = r#"{"metadata":{"name":"system:discovery","annotations":{"rbac.authorization.kubernetes.io/autoupdate":"false"}},
+        "roleRef":{"name":"system:discovery"},"subjects":[{"name":"some"}]}"#;
+    let copy = rbac::split(&present(&[source]), &template).expect("a binding");
+    assert_eq!((copy.name(), copy.get("roleRef")), (template.name(), template.get("roleRef")));
+    assert_eq!(
+        (copy.get("subjects"), copy.annotations()),
+        (object(source).get("subjects"), object(source).annotations())
+    );
+    assert_eq!(rbac::split(&present(&[]), &template), None);
+    let there = r#"{"metadata":{"name":"system:public-info-viewer"}}"#;
+    assert_eq!(rbac::split(&present(&[source, there]), &template), None);
+}
+
+#[test]
 fn bindings_get_the_subjects_they_lack_and_are_made_anew_for_another_role() {
     let wanted = r#"{"metadata":{"name":"b"},"roleRef":{"kind":"ClusterRole","name":"r"},"subjects":[{"kind":"Group","name":"g"}]}"#;
     assert!(rbac::revise_binding(&object(wanted), &object(wanted)).is_none());
@@ -104,6 +145,19 @@ fn api_services_of_users_are_theirs() {
     assert!(api_services::revise(&make("", 2), &wanted).is_none());
 }
 
+/// What of objects is compared.
+const MEMBERS: [&str; 9] = [
+    "rules",
+    "aggregationRule",
+    "roleRef",
+    "subjects",
+    "spec",
+    "value",
+    "description",
+    "globalDefault",
+    "preemptionPolicy",
+];
+
 /// The tables and the objects of a real cluster are the same.
 #[tokio::test]
 async fn the_tables_are_those_of_kube_apiserver() {
@@ -135,7 +189,7 @@ async fn the_tables_are_those_of_kube_apiserver() {
                 let canonical = json::canonicalize(keelson_api::schema(), resource.type_id, value).unwrap();
                 let wanted = Object::try_from(canonical.value).expect("an object");
                 let own = seen.get(&key(&wanted)).unwrap_or_else(|| panic!("no {plural}/{}", wanted.name()));
-                for member in ["rules", "aggregationRule", "roleRef", "subjects", "spec"] {
+                for member in MEMBERS {
                     assert_eq!(own.get(member), wanted.get(member), "{plural}/{} {member}", wanted.name());
                 }
                 assert_eq!(own.labels(), wanted.labels(), "{plural}/{}", wanted.name());
@@ -152,5 +206,6 @@ async fn the_tables_are_those_of_kube_apiserver() {
     check("flowcontrol.apiserver.k8s.io", "flowschemas", &["flowschemas"]).await;
     let levels = "prioritylevelconfigurations";
     check("flowcontrol.apiserver.k8s.io", levels, &[levels]).await;
+    check("scheduling.k8s.io", "priorityclasses", &["priorityclasses"]).await;
     check("apiregistration.k8s.io", "apiservices", &["apiservices"]).await;
 }

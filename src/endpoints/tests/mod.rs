@@ -3,6 +3,7 @@
 mod answers;
 mod eviction;
 mod managed_fields;
+mod reviews;
 mod roles;
 mod streams;
 mod tokens;

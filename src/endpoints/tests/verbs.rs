@@ -18,7 +18,7 @@ use super::roles::nobody_holds_anything;
 use crate::admission::Chain;
 use crate::authn::service_account::{Issuer, SigningKey};
 use crate::authn::{Anonymous, Authenticator, ClientAuthorities};
-use crate::authz::{self, MASTERS};
+use crate::authz::{self, Authorizer, MASTERS};
 use crate::registry::{Registry, RegistryConfig};
 use crate::request::{Authenticated, Authorized, Request, RequestInfo, Response, UserInfo, full};
 use crate::telemetry::Metrics;
@@ -56,6 +56,11 @@ pub(super) struct Answer {
 
 impl Cluster {
     pub(super) async fn new() -> Self {
+        Self::with_authorizer(authz::Mode::PrivilegedOnly.authorizer()).await
+    }
+
+    /// A cluster whose endpoints ask this authorizer.
+    pub(super) async fn with_authorizer(authorizer: Arc<dyn Authorizer>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let embedded = Embedded::open(Options::new(directory.path().join("data"))).await.unwrap();
         let storage: Arc<dyn Storage> = embedded.clone();
@@ -66,7 +71,7 @@ impl Cluster {
             min_request_timeout: Duration::from_secs(1800),
             writes: writes.clone(),
             admission: Arc::new(Chain::new(Vec::new(), &MetricRegistry::new()).unwrap()),
-            authorizer: authz::Mode::PrivilegedOnly.authorizer(),
+            authorizer,
             escalation: Arc::new(nobody_holds_anything()),
             metrics: Metrics::new(MetricRegistry::new()).unwrap(),
             authenticator: Arc::new(Authenticator::new(
