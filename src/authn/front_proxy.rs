@@ -33,6 +33,31 @@ pub struct Config {
     pub extra_prefixes: Vec<String>,
 }
 
+impl Config {
+    /// What an administrator should know of these headers, for the log.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        let lists = [
+            ("--requestheader-username-headers", &self.username_headers, "X-Remote-User", "header"),
+            ("--requestheader-group-headers", &self.group_headers, "X-Remote-Group", "header"),
+            (
+                "--requestheader-extra-headers-prefix",
+                &self.extra_prefixes,
+                "X-Remote-Extra-",
+                "header prefix",
+            ),
+        ];
+        lists.into_iter().filter_map(|(flag, list, standard, what)| {
+            let lacks = !list.is_empty() && !list.iter().any(|name| name.eq_ignore_ascii_case(standard));
+            lacks.then(|| {
+                format!(
+                    "{flag} is set without specifying the standard {standard} {what} - API aggregation will not \
+                     work"
+                )
+            })
+        })
+    }
+}
+
 /// Believes front proxies.
 #[derive(Debug)]
 pub struct FrontProxy {

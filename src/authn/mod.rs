@@ -7,7 +7,7 @@
 //! Kinds of credentials are tried in a fixed order: what a front proxy says ([`front_proxy`]), client certificate
 //! ([`x509`]), bearer token of the `Authorization` header, bearer token of a WebSocket handshake. Tokens go through
 //! several authenticators ([`token`]), one after the other: [`token_file`], [`service_account`],
-//! those that bootstrap nodes, those of other issuers, webhooks. The first that is accepted wins, whatever others
+//! [`bootstrap_token`], those of other issuers, [`webhook`]. The first that is accepted wins, whatever others
 //! say. If some were presented and none accepted, the request is refused, whatever it asks for; if none were
 //! presented, it is [anonymous](Anonymous).
 //!
@@ -16,15 +16,19 @@
 
 mod anonymous;
 pub mod bearer;
+pub mod bootstrap_token;
 pub mod csv;
 pub mod front_proxy;
 mod jws;
 pub mod jwt;
+mod metrics;
 mod refused;
 pub mod service_account;
 pub mod token;
+pub mod token_cache;
 pub mod token_file;
 mod web_socket;
+pub mod webhook;
 pub mod x509;
 
 #[cfg(test)]
@@ -37,12 +41,14 @@ use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use keelson_base::clock;
 
 use self::front_proxy::FrontProxy;
 use self::token::{Believed, TokenAuthenticator};
 use crate::request::UserInfo;
 
 pub use self::anonymous::{ANONYMOUS, Anonymous, UNAUTHENTICATED, is_anonymous};
+pub use self::metrics::Metrics;
 pub use self::refused::{Reasons, Refused};
 pub use self::x509::{ClientAuthorities, ClientCertificate};
 
@@ -73,6 +79,10 @@ pub struct Config {
     pub api_audiences: Vec<String>,
     /// Whose service account tokens are believed.
     pub service_accounts: service_account::Config,
+    /// Whether [bootstrap tokens](bootstrap_token) are believed. Default: false.
+    pub bootstrap_tokens: bool,
+    /// The webhook that knows tokens. Default: none.
+    pub webhook: Option<webhook::Config>,
 }
 
 /// What a request brings to say who sends it.
@@ -137,6 +147,7 @@ pub struct Authenticator {
     api_audiences: Arc<[String]>,
     anonymous: Arc<ArcSwap<Anonymous>>,
     anonymous_user: Arc<UserInfo>,
+    metrics: Option<Metrics>,
 }
 
 impl Authenticator {
@@ -154,7 +165,14 @@ impl Authenticator {
             api_audiences: api_audiences.into(),
             anonymous: Arc::new(ArcSwap::from_pointee(anonymous)),
             anonymous_user: anonymous::user(),
+            metrics: None,
         }
+    }
+
+    /// The same that counts.
+    pub fn with_metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
     }
 
     /// The same that believes front proxies, too.
@@ -186,6 +204,9 @@ impl Authenticator {
                     Err(why) => reasons.push(why),
                 }
             }
+            if let (Some(metrics), Some(remaining)) = (&self.metrics, certificate.remaining()) {
+                metrics.certificate(remaining);
+            }
             match self.certificates.user_of(certificate) {
                 Ok(Some(user)) => return known(Ok(user), None),
                 Ok(None) => {}
@@ -214,12 +235,12 @@ impl Authenticator {
         }
         if has_to_ask {
             let (in_header, tokens) = (in_header.map(str::to_owned), self.tokens.clone());
-            let audiences = self.api_audiences.clone();
+            let (audiences, metrics) = (self.api_audiences.clone(), self.metrics.clone());
             return Authentication::Asked(Box::pin(async move {
                 let handshake = in_handshake.transpose().map(|token| token.map_err(str::to_owned));
                 for token in in_header.map(Ok).into_iter().chain(handshake) {
                     let judged = match token {
-                        Ok(token) => judge(&tokens, &token, &audiences, &mut reasons).await,
+                        Ok(token) => judge(&tokens, &token, &audiences, &mut reasons, metrics.as_ref()).await,
                         Err(why) => {
                             reasons.push(why);
                             None
@@ -248,7 +269,12 @@ impl Authenticator {
 
     /// What an authenticator knows of a token without asking anybody.
     fn recall(&self, token: &str) -> Option<Believed> {
-        self.tokens.iter().find_map(|judge| judge.recall(token))
+        let begun = clock::monotonic();
+        let believed = self.tokens.iter().find_map(|judge| judge.recall(token))?;
+        if let Some(metrics) = &self.metrics {
+            metrics.looked_up(true, clock::monotonic().duration_since(begun));
+        }
+        Some(believed)
     }
 
     /// Whether somebody has to be asked about a token.
@@ -270,7 +296,7 @@ impl Authenticator {
             return Ok(user.map(|user| Reviewed { user, audiences: wanted.to_vec() }));
         };
         let mut reasons = Reasons::default();
-        match judge(&self.tokens, token, wanted, &mut reasons).await {
+        match judge(&self.tokens, token, wanted, &mut reasons, self.metrics.as_ref()).await {
             Some(believed) => {
                 Ok(Some(Reviewed { user: with_group(believed.user), audiences: believed.audiences }))
             }
@@ -296,11 +322,17 @@ async fn judge(
     token: &str,
     audiences: &[String],
     reasons: &mut Reasons,
+    metrics: Option<&Metrics>,
 ) -> Option<Believed> {
-    let mut said_why = false;
+    let begun = clock::monotonic();
+    let fetch = metrics.map(Metrics::fetch);
+    let (mut said_why, mut found) = (false, None);
     for judge in judges.iter().filter(|judge| judge.is_concerned(token)) {
         match judge.judge(token, audiences).await {
-            Ok(Some(believed)) => return Some(believed),
+            Ok(Some(believed)) => {
+                found = Some(believed);
+                break;
+            }
             Ok(None) => {}
             Err(why) => {
                 said_why = true;
@@ -308,10 +340,16 @@ async fn judge(
             }
         }
     }
-    if !said_why {
+    if let Some(fetch) = fetch {
+        fetch.done(found.is_some() || !said_why);
+    }
+    if let Some(metrics) = metrics {
+        metrics.looked_up(false, clock::monotonic().duration_since(begun));
+    }
+    if found.is_none() && !said_why {
         reasons.push(INVALID_TOKEN);
     }
-    None
+    found
 }
 
 /// The user as a member of the group of those who showed credentials.

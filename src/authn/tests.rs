@@ -251,7 +251,7 @@ fn front_proxies_speak_for_users() {
     let not_allowed = "x509: subject with cn=else is not in the allowed list";
     check(Some(&stranger), &[ursula], &format!("refused: [{not_allowed}, …{unknown}]"));
     let usage = "x509: certificate specifies an incompatible key usage";
-    check(Some(&for_servers), &[ursula], &format!("refused: [{usage}, …{unknown}]"));
+    check(Some(&for_servers), &[ursula], &format!("refused: [{usage}, …{usage}]"));
     // Clients are themselves, whatever they say.
     check(Some(&ann), &[ursula], "ann - system:authenticated");
     check(Some(&fake), &[ursula], "front - system:authenticated");
@@ -276,7 +276,7 @@ fn handshakes_may_bring_a_token() {
         lines.extend(header.map(|header| ("authorization", header)));
         assert_eq!(shown(judged(&authenticator, None, &lines)), wanted, "{header:?} {offered}");
     };
-    let (bob, carl) = ("bob 7 team system:authenticated", "carl 8  system:authenticated");
+    let (bob, carl) = ("bob 7 team system:authenticated", "carl 8 system:authenticated");
     let (bobs, carls, none) = (offer("c2VjcmV0"), offer("b3RoZXI"), offer("d3Jvbmc"));
     check(None, &bobs, bob);
     check(Some("Bearer other"), &bobs, carl);
@@ -405,7 +405,8 @@ fn nothing_behind_sees_credentials() {
         ("sec-websocket-protocol", "base64url.bearer.authorization.k8s.io.c2VjcmV0, v4"),
     ]);
     authenticator.remove_credentials(&mut headers);
-    let left: Vec<_> =
+    let mut left: Vec<_> =
         headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
-    assert_eq!(left, ["x-remote-addr: stays", "x-corp-uid: stays", "sec-websocket-protocol: v4"]);
+    left.sort_unstable();
+    assert_eq!(left, ["sec-websocket-protocol: v4", "x-corp-uid: stays", "x-remote-addr: stays"]);
 }

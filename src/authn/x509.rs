@@ -9,6 +9,9 @@
 
 mod subject;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -16,13 +19,11 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use keelson_base::clock;
 use rustls::crypto::CryptoProvider;
-use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
-use rustls::{CertificateError, RootCertStore};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use tokio::sync::watch;
 use tracing::warn;
+use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, VerifiedPath};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 pub use self::subject::Subject;
@@ -58,8 +59,10 @@ struct Trusted {
     generation: u64,
     bundle: Arc<[u8]>,
     roots: Arc<[Root]>,
-    /// Believes certificates of those whose time it is; `None` where there are none.
-    verifier: Option<Arc<dyn ClientCertVerifier>>,
+    /// Those of them whose time it is.
+    anchors: Vec<TrustAnchor<'static>>,
+    /// How many certificates may stand between each of these and a client's.
+    longest: Vec<Option<u32>>,
     /// The second from which on others are to be believed: one runs out, or its time begins.
     until: i64,
 }
@@ -68,6 +71,9 @@ struct Trusted {
 #[derive(Debug)]
 struct Root {
     der: CertificateDer<'static>,
+    anchor: TrustAnchor<'static>,
+    /// How many certificates may stand between it and a client's.
+    longest: Option<u32>,
     not_before: i64,
     not_after: i64,
 }
@@ -115,7 +121,7 @@ impl ClientAuthorities {
         if count == 0 {
             return Err(AuthoritiesError::Empty);
         }
-        let trusted = self.trusted(pem.into(), roots.into())?;
+        let trusted = Trusted::new(pem.into(), roots.into());
         let generation = trusted.generation;
         self.current.store(Some(Arc::new(trusted)));
         self.replaced.send_replace(generation);
@@ -127,35 +133,16 @@ impl ClientAuthorities {
         self.current.load().as_ref().map(|trusted| trusted.bundle.clone())
     }
 
+    /// Whether one of the authorities is among the others', too.
+    pub fn overlap(&self, others: &ClientAuthorities) -> bool {
+        let (ours, theirs) = (self.current.load(), others.current.load());
+        let (Some(ours), Some(theirs)) = (ours.as_ref(), theirs.as_ref()) else { return false };
+        ours.roots.iter().any(|one| theirs.roots.iter().any(|other| one.der == other.der))
+    }
+
     /// Tells of every [`ClientAuthorities::replace`].
     pub fn replacements(&self) -> watch::Receiver<u64> {
         self.replaced.subscribe()
-    }
-
-    fn trusted(&self, bundle: Arc<[u8]>, roots: Arc<[Root]>) -> Result<Trusted, AuthoritiesError> {
-        let unusable = |error: &dyn std::fmt::Display| AuthoritiesError::Certificate(error.to_string());
-        let now = clock::now().as_second();
-        let mut store = RootCertStore::empty();
-        for root in roots.iter() {
-            // All are looked at, so that one that can't be used is told of at once.
-            let mut alone = RootCertStore::empty();
-            alone.add(root.der.clone()).map_err(|e| unusable(&e))?;
-            if (root.not_before..=root.not_after).contains(&now) {
-                store.roots.extend(alone.roots);
-            }
-        }
-        let changes = roots.iter().flat_map(|root| [root.not_before, root.not_after.saturating_add(1)]);
-        let until = changes.filter(|at| *at > now).min().unwrap_or(i64::MAX);
-        let verifier = match store.is_empty() {
-            true => None,
-            false => Some(
-                WebPkiClientVerifier::builder_with_provider(Arc::new(store), self.provider.clone())
-                    .build()
-                    .map_err(|e| unusable(&e))?,
-            ),
-        };
-        let generation = GENERATIONS.fetch_add(1, Ordering::Relaxed);
-        Ok(Trusted { generation, bundle, roots, verifier, until })
     }
 
     /// Those whose time it is; `None` where none are known.
@@ -164,16 +151,10 @@ impl ClientAuthorities {
         if clock::now().as_second() < current.until {
             return Some(current);
         }
-        match self.trusted(current.bundle.clone(), current.roots.clone()) {
-            Ok(trusted) => {
-                let trusted = Arc::new(trusted);
-                // Somebody may just have put others in: those stay.
-                self.current.compare_and_swap(&current, Some(trusted.clone()));
-                Some(trusted)
-            }
-            // They were usable before.
-            Err(_) => Some(current),
-        }
+        let trusted = Arc::new(Trusted::new(current.bundle.clone(), current.roots.clone()));
+        // Somebody may just have put others in: those stay.
+        self.current.compare_and_swap(&current, Some(trusted.clone()));
+        Some(trusted)
     }
 
     /// Whether the certificate is of one of the authorities, made for clients and valid now; `None` where no
@@ -192,7 +173,7 @@ impl ClientAuthorities {
         {
             return Some(verdict.result.clone());
         }
-        let result = trusted.judge(&certificate.chain);
+        let result = trusted.judge(&certificate.chain, &self.provider);
         let verdict = Verdict { generation: trusted.generation, at: now, result: result.clone() };
         slot.store(Some(Arc::new(verdict)));
         Some(result)
@@ -215,48 +196,109 @@ impl ClientAuthorities {
 }
 
 impl Trusted {
-    fn judge(&self, chain: &[CertificateDer<'static>]) -> Result<(), String> {
-        const UNKNOWN: &str = "x509: certificate signed by unknown authority";
-        let Some((leaf, intermediates)) = chain.split_first() else { return Err(UNKNOWN.to_owned()) };
-        let Some(verifier) = &self.verifier else { return Err(UNKNOWN.to_owned()) };
-        let now = UnixTime::since_unix_epoch(Duration::from_millis(clock::unix_millis()));
-        let failed = match verifier.verify_client_cert(leaf, intermediates, now) {
-            Ok(_) => return Ok(()),
-            Err(rustls::Error::InvalidCertificate(failed)) => failed,
-            Err(other) => return Err(format!("x509: {other}")),
+    fn new(bundle: Arc<[u8]>, roots: Arc<[Root]>) -> Self {
+        let now = clock::now().as_second();
+        let current = || roots.iter().filter(|root| (root.not_before..=root.not_after).contains(&now));
+        let (anchors, longest) = current().map(|root| (root.anchor.clone(), root.longest)).unzip();
+        let changes = roots.iter().flat_map(|root| [root.not_before, root.not_after.saturating_add(1)]);
+        let until = changes.filter(|at| *at > now).min().unwrap_or(i64::MAX);
+        let generation = GENERATIONS.fetch_add(1, Ordering::Relaxed);
+        Trusted { generation, bundle, roots, anchors, longest, until }
+    }
+
+    fn judge(&self, chain: &[CertificateDer<'static>], provider: &CryptoProvider) -> Result<(), String> {
+        use webpki::Error::{
+            CertExpired, CertNotValidYet, InvalidSignatureForPublicKey, RequiredEkuNotFoundContext,
+            UnknownIssuer,
         };
-        Err(match failed {
-            CertificateError::UnknownIssuer => UNKNOWN.to_owned(),
-            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+        let unknown = || "x509: certificate signed by unknown authority".to_owned();
+        let (leaf, intermediates) = chain.split_first().ok_or_else(unknown)?;
+        let now = UnixTime::since_unix_epoch(Duration::from_millis(clock::unix_millis()));
+        let verified = EndEntityCert::try_from(leaf).and_then(|leaf| {
+            leaf.verify_for_usage(
+                provider.signature_verification_algorithms.all,
+                &self.anchors,
+                intermediates,
+                now,
+                ForClients,
+                None,
+                Some(&|path| self.check_length(path)),
+            )
+            .map(drop)
+        });
+        verified.map_err(|failed| match failed {
+            UnknownIssuer | InvalidSignatureForPublicKey => unknown(),
+            RequiredEkuNotFoundContext(_) => {
                 "x509: certificate specifies an incompatible key usage".to_owned()
             }
-            CertificateError::Expired
-            | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. } => {
+            CertExpired { .. } | CertNotValidYet { .. } => {
                 format!("x509: certificate has expired or is not yet valid: {failed}")
             }
             other => format!("x509: {other}"),
         })
     }
+
+    /// What the verification of a path leaves out: how long the authority lets it be.
+    fn check_length(&self, path: &VerifiedPath<'_>) -> Result<(), webpki::Error> {
+        let length = path.intermediate_certificates().count();
+        let fits = |longest: &Option<u32>| longest.is_none_or(|longest| length <= longest as usize);
+        let mut same = self.anchors.iter().zip(&self.longest).filter(|(anchor, _)| *anchor == path.anchor());
+        match same.any(|(_, longest)| fits(longest)) {
+            true => Ok(()),
+            false => Err(webpki::Error::PathLenConstraintViolated),
+        }
+    }
 }
 
-/// A certificate of a bundle as an authority; `None` where it may not issue any.
+/// Certificates for clients: those that say so, that are for anything, or don't say what for.
+#[derive(Clone, Copy)]
+struct ForClients;
+
+impl ExtendedKeyUsageValidator for ForClients {
+    fn validate(&self, usages: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
+        const CLIENT_AUTH: &[usize] = &[1, 3, 6, 1, 5, 5, 7, 3, 2];
+        const ANY: &[usize] = &[2, 5, 29, 37, 0];
+        let mut present = Vec::new();
+        for usage in usages {
+            let usage = usage?.to_decoded_oid();
+            if usage == CLIENT_AUTH || usage == ANY {
+                return Ok(());
+            }
+            present.push(usage);
+        }
+        if present.is_empty() {
+            return Ok(());
+        }
+        let required = webpki::KeyUsage::client_auth();
+        Err(webpki::Error::RequiredEkuNotFoundContext(webpki::RequiredEkuNotFoundContext {
+            required,
+            present,
+        }))
+    }
+}
+
+/// A certificate of a bundle as an authority; `None` where it may not issue any for clients.
 fn root(der: CertificateDer<'static>) -> Result<Option<Root>, AuthoritiesError> {
-    let (_, parsed) =
-        X509Certificate::from_der(&der).map_err(|e| AuthoritiesError::Certificate(e.to_string()))?;
-    let twice = |e: x509_parser::error::X509Error| AuthoritiesError::Certificate(e.to_string());
-    let constraints = parsed.basic_constraints().map_err(twice)?;
-    let is_authority = constraints.map_or(parsed.version().0 < 2, |constraints| constraints.value.ca);
-    let usage = parsed.key_usage().map_err(twice)?;
+    let unusable = |error: &dyn std::fmt::Display| AuthoritiesError::Certificate(error.to_string());
+    let (_, parsed) = X509Certificate::from_der(&der).map_err(|e| unusable(&e))?;
+    let constraints = parsed.basic_constraints().map_err(|e| unusable(&e))?;
+    let is_authority = constraints.as_ref().map_or(parsed.version().0 < 2, |found| found.value.ca);
+    let longest = constraints.and_then(|found| found.value.path_len_constraint);
+    let usage = parsed.key_usage().map_err(|e| unusable(&e))?;
     let may_sign = usage.is_none_or(|usage| usage.value.key_cert_sign());
+    let usages = parsed.extended_key_usage().map_err(|e| unusable(&e))?;
+    let for_clients = usages.is_none_or(|usages| usages.value.client_auth || usages.value.any);
     let (not_before, not_after) =
         (parsed.validity().not_before.timestamp(), parsed.validity().not_after.timestamp());
-    if !(is_authority && may_sign) {
-        warn!(subject = %parsed.subject(), "a certificate among the client authorities may issue none: it is not used");
+    if !(is_authority && may_sign && for_clients) {
+        warn!(
+            subject = %parsed.subject(),
+            "a certificate among the client authorities may issue none for clients: it is not used"
+        );
         return Ok(None);
     }
-    Ok(Some(Root { der, not_before, not_after }))
+    let anchor = webpki::anchor_from_trusted_cert(&der).map_err(|e| unusable(&e))?.to_owned();
+    Ok(Some(Root { der, anchor, longest, not_before, not_after }))
 }
 
 /// The certificate that a connection's client proved to own the key of, with what was found out about it.

@@ -12,6 +12,7 @@ mod authentication;
 mod authorization;
 mod etcd;
 mod features;
+mod front_proxy;
 mod generic;
 mod logs;
 mod oidc;

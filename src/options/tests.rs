@@ -556,3 +556,67 @@ fn issuers_of_tokens_come_from_flags_or_a_file() {
         ],
     );
 }
+
+#[test]
+fn front_proxies_are_believed_where_their_authorities_are_named() {
+    let all = [
+        "--requestheader-client-ca-file=/proxy-ca.crt",
+        "--requestheader-allowed-names=front-proxy-client,aggregator",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-uid-headers=x-remote-uid,X-Uid",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-group-headers=X-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+    ];
+    let strings = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let read = config(&all).authentication.front_proxy.expect("front proxies");
+    assert_eq!(read.client_ca_file, Path::new("/proxy-ca.crt"));
+    assert_eq!(read.allowed_names, strings(&["front-proxy-client", "aggregator"]));
+    assert_eq!(read.username_headers, strings(&["X-Remote-User"]));
+    assert_eq!(read.uid_headers, strings(&["x-remote-uid", "X-Uid"]));
+    assert_eq!(read.group_headers, strings(&["X-Remote-Group", "X-Group"]));
+    assert_eq!(read.extra_prefixes, strings(&["X-Remote-Extra-"]));
+    assert_eq!(read.warnings().count(), 0);
+    let unusual =
+        config(&[all[0], "--requestheader-username-headers=X-User", "--requestheader-allowed-names="]);
+    let read = unusual.authentication.front_proxy.expect("front proxies");
+    assert!(read.allowed_names.is_empty());
+    let warnings: Vec<String> = read.warnings().collect();
+    let warning = "--requestheader-username-headers is set without specifying the standard X-Remote-User header - \
+                   API aggregation will not work";
+    assert_eq!(warnings, [warning]);
+    assert_eq!(config(&all[1..]).authentication.front_proxy, None);
+    refused(
+        &[all[0], "--requestheader-group-headers=X-Remote-Group, "],
+        &[r#"--requestheader-group-headers: empty value in "requestheader-group-headers""#],
+    );
+    refused(
+        &[all[0], "--requestheader-uid-headers=X-Uid"],
+        &["--requestheader-uid-headers: is set without specifying the standard X-Remote-Uid header - API \
+           aggregation will not work"],
+    );
+}
+
+#[test]
+fn webhooks_and_bootstrap_tokens_are_asked_for() {
+    use crate::authn::webhook::Version;
+    let none = config(&[]).authentication;
+    assert_eq!((none.webhook, none.bootstrap_tokens), (None, false));
+    assert!(config(&["--enable-bootstrap-token-auth"]).authentication.bootstrap_tokens);
+    let file = "--authentication-token-webhook-config-file=/hook";
+    let check = |more: &[&str], version: Version, seconds: u64| {
+        let hook = config(&[&[file], more].concat()).authentication.webhook.expect("a webhook");
+        assert_eq!(hook.file, Path::new("/hook"));
+        assert_eq!((hook.version, hook.kept_for), (version, Duration::from_secs(seconds)), "{more:?}");
+    };
+    check(&[], Version::V1Beta1, 120);
+    check(&["--authentication-token-webhook-version=v1"], Version::V1, 120);
+    check(&["--authentication-token-webhook-cache-ttl=0s"], Version::V1Beta1, 0);
+    refused(
+        &[file, "--authentication-token-webhook-version=v2"],
+        &[
+            "--authentication-token-webhook-version: unsupported authentication webhook version \"v2\", supported \
+           versions are \"v1\", \"v1beta1\"",
+        ],
+    );
+}

@@ -40,6 +40,10 @@ pub(super) trait Target: Send + Sync + 'static {
 /// See the module.
 pub(super) struct Follower<T> {
     store: Arc<Store>,
+    /// All namespaces where it is `None`.
+    namespace: Option<&'static str>,
+    /// A field selector; all objects where it is empty.
+    selected: String,
     pub(super) target: T,
     /// The revision that the target shows.
     reached: watch::Sender<u64>,
@@ -48,7 +52,13 @@ pub(super) struct Follower<T> {
 impl<T: Target> Follower<T> {
     /// Feeds `target` from `store`; nothing is read yet.
     pub(super) fn new(store: Arc<Store>, target: T) -> Self {
-        Follower { store, target, reached: watch::Sender::new(0) }
+        Follower { store, namespace: None, selected: String::new(), target, reached: watch::Sender::new(0) }
+    }
+
+    /// Feeds the target with those objects of a namespace that a field selector selects. Such a follower can't
+    /// [catch up](Follower::catch_up): it does not see what else is written.
+    pub(super) fn only(self, namespace: &'static str, selected: String) -> Self {
+        Follower { namespace: Some(namespace), selected, ..self }
     }
 
     /// Replaces what the target has, and returns what happens then.
@@ -57,12 +67,13 @@ impl<T: Target> Follower<T> {
     /// What the registry says.
     pub(super) async fn load(&self) -> Result<WatchStream, Status> {
         let options = ListOptions {
+            field_selector: self.selected.clone(),
             send_initial_events: Some(true),
             resource_version_match: "NotOlderThan".into(),
             allow_watch_bookmarks: true,
             ..ListOptions::default()
         };
-        let mut events = self.store.watch(None, &options).await?;
+        let mut events = self.store.watch(self.namespace, &options).await?;
         let mut objects = Vec::new();
         while let Some(event) = events.next().await {
             let event = event?;

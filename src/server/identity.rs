@@ -18,6 +18,8 @@ use crate::authn::token_file::Tokens;
 use crate::authn::x509::AuthoritiesError;
 use crate::registry::Cidr;
 
+const PROXY_FLAG: &str = "--requestheader-client-ca-file";
+
 /// Who the server is, and whom it believes.
 pub(super) struct Identity {
     pub(super) tls: Tls,
@@ -67,7 +69,17 @@ fn load_now(config: &Config, url: &str) -> Result<Identity, StartError> {
     if let Some(front_proxy) = &config.authentication.front_proxy {
         let (file, theirs) =
             (&front_proxy.client_ca_file, Arc::new(ClientAuthorities::of_front_proxies(provider.clone())));
-        read(&theirs, "--requestheader-client-ca-file", file)?;
+        read(&theirs, PROXY_FLAG, file)?;
+        if config.authentication.client_ca_file.is_some()
+            && front_proxy.allowed_names.is_empty()
+            && theirs.overlap(&authorities)
+        {
+            let reason = "--requestheader-client-ca-file and --client-ca-file contain overlapping certificates; \
+                          --requestheader-allowed-names must be specified to ensure regular client certificates \
+                          cannot set authenticating proxy headers for arbitrary users";
+            let (flag, reason) = (PROXY_FLAG, reason.to_owned());
+            return Err(StartError::ClientAuthorities { flag, path: file.clone(), reason });
+        }
         followed_authorities.push(reload::Authorities::new(theirs.clone(), file.clone()));
         front_proxies = Some(theirs);
     }

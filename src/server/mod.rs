@@ -6,6 +6,9 @@
 
 mod addresses;
 mod authorization;
+mod authentication;
+mod authentication_trust;
+mod bootstrap_tokens;
 pub mod certificates;
 mod components;
 pub mod config;
@@ -57,13 +60,10 @@ use self::service_accounts::OpenId;
 pub use self::storage::StorageError;
 pub use self::tls::TlsError;
 use crate::admission;
-use crate::authn::Authenticator;
-use crate::authn::front_proxy::FrontProxy;
-use crate::authn::jwt;
-use crate::authn::service_account::Verifier;
-use crate::authn::token::{ForServer, TokenAuthenticator};
+use crate::authn::{self, jwt};
 use crate::authn::token_file::TokenFileError;
 use crate::bootstrap::{self, BootstrapError, Endpoint, KubernetesService};
+use crate::config_file::ConfigFileError;
 use crate::endpoints::{Endpoints, EndpointsConfig};
 use crate::filters::chain::{self, Chain};
 use crate::registry::{CacheMetrics, Caches, Registry, RegistryConfig};
@@ -146,6 +146,12 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+    /// What authentication follows can't be read.
+    #[error("can't set up authentication: {0}")]
+    Trust(Status),
+    /// The webhook that knows tokens can't be used.
+    #[error("--authentication-token-webhook-config-file: {0}")]
+    TokenWebhook(ConfigFileError),
     /// The policy of RBAC can't be read.
     #[error("can't read the policy of RBAC: {0}")]
     Policy(Status),
@@ -360,7 +366,17 @@ async fn build(
     let snapshots = Snapshots::new(registry.clone(), lifecycle.tasks.clone(), lifecycle.background.signal());
     let snapshots = Arc::new(snapshots);
     let openid = OpenId::new(config, &identity.keys.public, SocketAddr::new(address, port));
-    let authenticator = Arc::new(authenticator(config, &identity, issuers, &snapshots, &registry));
+    let authenticator = authentication::authenticator(authentication::Parts {
+        config,
+        identity: &identity,
+        issuers,
+        snapshots: &snapshots,
+        registry: &registry,
+        metrics: authn::Metrics::new(metrics.registry())?,
+        tasks,
+        end: &end,
+    });
+    let authenticator = Arc::new(Box::pin(authenticator).await?);
     let admitted = admission::Dependencies {
         objects: snapshots,
         authorizer: authorizer.clone(),
@@ -402,44 +418,6 @@ async fn build(
     let routes = routes::Routes { health, openid, metrics: metrics.clone(), endpoints };
     let chain = chain::build(&parts, routes.into_service());
     Ok(Built { chain, announced: announced.map(Arc::new), registry })
-}
-
-/// Whoever says who sends a request.
-fn authenticator(
-    config: &Config,
-    identity: &Identity,
-    issuers: Issuers,
-    snapshots: &Arc<Snapshots>,
-    registry: &Arc<Registry>,
-) -> Authenticator {
-    let authentication = &config.authentication;
-    let subjects = service_accounts::Stored { snapshots: snapshots.clone(), registry: registry.clone() };
-    let verifier = Verifier::new(
-        authentication.service_accounts.issuers.clone(),
-        identity.keys.public.clone(),
-        authentication.api_audiences.clone(),
-        authentication.service_accounts.lookup,
-        Arc::new(subjects),
-    );
-    let audiences = &authentication.api_audiences;
-    let mut authenticator = Authenticator::new(
-        identity.authorities.clone(),
-        audiences.clone(),
-        issuers.anonymous,
-    );
-    if let (Some(config), Some(authorities)) = (&authentication.front_proxy, &identity.front_proxies) {
-        authenticator = authenticator.with_front_proxy(FrontProxy::new(authorities.clone(), config));
-    }
-    // The order of upstream: what is local comes first.
-    let mut judges: Vec<Arc<dyn TokenAuthenticator>> = Vec::new();
-    if let Some(tokens) = identity.tokens.clone() {
-        judges.push(Arc::new(ForServer::new(tokens, audiences.clone())));
-    }
-    judges.push(Arc::new(verifier));
-    if let Some(authenticators) = issuers.authenticators {
-        judges.push(authenticators);
-    }
-    judges.into_iter().fold(authenticator, Authenticator::with_tokens)
 }
 
 fn registry_config(config: &Config, storage: &storage::Opened) -> RegistryConfig {

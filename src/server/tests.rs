@@ -4,6 +4,7 @@ mod client;
 mod ends;
 mod http1;
 mod http2;
+mod front_proxy;
 mod nodes;
 mod serves;
 mod tokens;
@@ -50,6 +51,8 @@ fn config(directory: &Path) -> Config {
             jwt: authn::jwt::Source::None,
             api_audiences: vec![authn::service_account::DEFAULT_ISSUER.to_owned()],
             service_accounts: authn::service_account::Config::default(),
+            bootstrap_tokens: false,
+            webhook: None,
         },
         admission: crate::admission::Config::default(),
         authorization: vec![Mode::Rbac].into(),

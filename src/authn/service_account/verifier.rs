@@ -10,6 +10,7 @@ use keelson_apimachinery::field::quote;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, Value};
 use keelson_base::clock::{self, Timestamp};
+use prometheus::IntCounter;
 use sha2::{Digest, Sha256};
 use tracing::debug;
 
@@ -17,6 +18,7 @@ use super::cache::{self, Cache};
 use super::claims::{self, Claims, Reference};
 use super::{ACCEPTED_FOR, GROUP, Kind, Subjects, user_name};
 use crate::authn::jws::{self, PublicKeys};
+use crate::authn::metrics::{Metrics, Tokens};
 use crate::authn::token::{self, Believed, TokenAuthenticator};
 use crate::authn::{CREDENTIAL_ID, with_authenticated_group};
 use crate::request::UserInfo;
@@ -43,6 +45,7 @@ pub struct Verifier {
     looks_up_secrets: bool,
     subjects: Arc<dyn Subjects>,
     known: Cache<Known>,
+    metrics: Option<Metrics>,
 }
 
 /// A token whose signature is good.
@@ -63,7 +66,20 @@ impl Verifier {
         looks_up_secrets: bool,
         subjects: Arc<dyn Subjects>,
     ) -> Self {
-        Verifier { issuers, keys, api_audiences, looks_up_secrets, subjects, known: Cache::default() }
+        let known = Cache::default();
+        Verifier { issuers, keys, api_audiences, looks_up_secrets, subjects, known, metrics: None }
+    }
+
+    /// The same that counts the tokens that are used.
+    pub fn with_metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
+    fn count(&self, which: impl FnOnce(&Tokens) -> &IntCounter) {
+        if let Some(metrics) = &self.metrics {
+            which(metrics.tokens()).inc();
+        }
     }
 
     /// Judges a token of one of the issuers: whether it speaks for somebody to one of `audiences`.
@@ -82,6 +98,9 @@ impl Verifier {
                 None => return Ok(None),
             },
         };
+        if !fresh && known.claims.audiences.is_empty() {
+            self.count(|tokens| &tokens.legacy);
+        }
         let audiences = self.audiences(&known, audiences)?;
         self.check_time(&known)?;
         if !fresh {
@@ -196,6 +215,10 @@ impl Verifier {
         if let (Some(node), None) = (&about.node, &about.pod) {
             self.confirm_bound(Kind::Node, "", node).await?;
         }
+        if let Some(warn_after) = about.warn_after.filter(|at| *at != 0) {
+            let stale = clock::now().as_second() > warn_after;
+            self.count(|tokens| if stale { &tokens.stale } else { &tokens.valid });
+        }
         Ok(None)
     }
 
@@ -253,6 +276,7 @@ impl Verifier {
         }
         self.note_use(&secret).await;
         if secret.label(INVALID_SINCE).is_some_and(|since| !since.is_empty()) {
+            self.count(|tokens| &tokens.invalidated);
             let secret = secret.name();
             return Err(format!(
                 "the token in secret {namespace}/{secret} for service account {namespace}/{name} has been marked \
@@ -262,6 +286,7 @@ impl Verifier {
         }
         let named = account.get("secrets").and_then(Value::as_array).unwrap_or_default();
         let generated = named.iter().any(|reference| reference.str_at(&["name"]) == secret.name());
+        self.count(|tokens| if generated { &tokens.generated } else { &tokens.manual });
         Ok(generated.then_some(AUTO_GENERATED))
     }
 
