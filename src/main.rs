@@ -37,6 +37,7 @@ fn run(config: Config) -> ExitCode {
         complain(&format_args!("logs: {error}"));
         return ExitCode::FAILURE;
     }
+    telemetry::log_panics();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{Either, ready};
-use http::Method;
-use http::header::CONTENT_LENGTH;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, Entry, SEC_WEBSOCKET_PROTOCOL};
+use http::{HeaderMap, Method};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -228,6 +228,7 @@ fn service(
         let fault = if connection.is_http2() { None } else { head::fault(&request) };
         let mut request: Request = request.map(|body| body.map_err(BoxError::from).boxed_unsync());
         request.extensions_mut().insert(connection.clone());
+        hide_credentials(request.headers_mut());
         let switching = request.extensions_mut().remove::<OnUpgrade>().map(|on| (on, switch.clone()));
         let is_head = request.method() == Method::HEAD;
         let answer = match fault {
@@ -246,6 +247,15 @@ fn service(
             Ok(answer.map(|body| WatchedBody::new(body, active)))
         }
     })
+}
+
+/// Keeps whoever prints a request from printing its credentials.
+fn hide_credentials(headers: &mut HeaderMap) {
+    for name in [AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL] {
+        if let Entry::Occupied(mut values) = headers.entry(name) {
+            values.iter_mut().for_each(|value| value.set_sensitive(true));
+        }
+    }
 }
 
 /// The head of an answer alone: it says how long the body would have been.

@@ -5,9 +5,11 @@
 
 mod klog;
 mod metrics;
+mod panics;
 
 pub(crate) use metrics::{Attempt, GaugeGuard, WatchCounts, WatchListTimer};
 pub use metrics::{CONTENT_TYPE, Metrics, RequestLabels};
+pub use panics::log_panics;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
