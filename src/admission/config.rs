@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use keelson_apimachinery::codec::yaml;
 use keelson_apimachinery::{Map, Value};
 use keelson_base::metrics::MetricError;
 
 use super::plugins;
+use crate::config_file::{self, ConfigFileError};
+
+const KIND: &str = "AdmissionConfiguration";
+const VERSIONS: [&str; 3] =
+    ["apiserver.config.k8s.io/v1", "apiserver.config.k8s.io/v1alpha1", "apiserver.k8s.io/v1alpha1"];
 
 /// What the command line says of admission.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,22 +39,9 @@ impl Default for Config {
 /// Why admission can't be set up. One line each.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A file can't be read.
-    #[error("{path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file is no `AdmissionConfiguration`.
-    #[error("{path}: {reason}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
+    /// A file can't be read, or is not what it should be.
+    #[error(transparent)]
+    File(#[from] ConfigFileError),
     /// The configuration of a plugin is wrong, or the plugin can't be had.
     #[error("admission plugin {plugin:?}: {reason}")]
     Plugin {
@@ -74,15 +65,9 @@ impl PluginConfigs {
     /// # Errors
     /// Where a file can't be read or says what nobody knows.
     pub(super) fn read(file: &Path) -> Result<Self, ConfigError> {
-        let config = load(file)?;
-        let wrong = |reason: String| ConfigError::Parse { path: file.to_owned(), reason };
-        let version = config.str_at(&["apiVersion"]);
-        let known =
-            ["apiserver.config.k8s.io/v1", "apiserver.config.k8s.io/v1alpha1", "apiserver.k8s.io/v1alpha1"];
-        if config.str_at(&["kind"]) != "AdmissionConfiguration" || !known.contains(&version) {
-            let kind = config.str_at(&["kind"]);
-            return Err(wrong(format!("no kind {kind:?} is registered for version {version:?}")));
-        }
+        let config = config_file::read_tree(file)?;
+        let wrong = |reason: String| ConfigFileError::wrong(file, reason);
+        config_file::check_kind(&config, KIND, &VERSIONS).map_err(wrong)?;
         only(&config, &["apiVersion", "kind", "plugins"]).map_err(wrong)?;
         let mut configs = Vec::new();
         let list = match config.get("plugins") {
@@ -95,7 +80,7 @@ impl PluginConfigs {
             let value = match plugin.get("configuration").filter(|value| !value.is_null()) {
                 Some(value) => value.clone(),
                 None if path.is_empty() => continue,
-                None => load(&file.parent().unwrap_or(Path::new("")).join(path))?,
+                None => config_file::read_tree(&file.parent().unwrap_or(Path::new("")).join(path))?,
             };
             configs.push((name.to_owned(), value));
         }
@@ -105,16 +90,6 @@ impl PluginConfigs {
     /// That of a plugin.
     pub(super) fn of(&self, plugin: &str) -> Option<&Value> {
         self.0.iter().find(|(name, _)| name == plugin).map(|(_, value)| value)
-    }
-}
-
-fn load(path: &Path) -> Result<Value, ConfigError> {
-    let text = std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    let wrong = |reason: String| ConfigError::Parse { path: path.to_owned(), reason };
-    let decoded = yaml::decode_untyped(&text).map_err(|error| wrong(error.to_string()))?;
-    match decoded.strict.first() {
-        Some(error) => Err(wrong(error.0.clone())),
-        None => Ok(decoded.value),
     }
 }
 
@@ -135,10 +110,7 @@ pub(super) fn only(value: &Value, known: &[&str]) -> Result<(), String> {
 /// # Errors
 /// What is wrong.
 pub(super) fn check_kind(value: &Value, versions: &[&str], kind: &str, known: &[&str]) -> Result<(), String> {
-    let (version, found) = (value.str_at(&["apiVersion"]), value.str_at(&["kind"]));
-    if found != kind || !versions.contains(&version) {
-        return Err(format!("no kind {found:?} is registered for version {version:?}"));
-    }
+    config_file::check_kind(value, kind, versions)?;
     let mut all = vec!["apiVersion", "kind"];
     all.extend(known);
     only(value, &all)

@@ -104,22 +104,28 @@ pub fn parse_leniently<T: DeserializeOwned>(
     tree::deserialize(&decoded.value).map(|(value, _)| value)
 }
 
-/// Makes a value of a part of a configuration file that was decoded before.
+/// Reads a file as it stands, whatever it holds; its kind is for the caller to check ([`check_kind`]).
 ///
 /// # Errors
-/// Another kind or version, unknown fields, values of another type.
-pub fn from_tree<T: DeserializeOwned>(tree: &Value, kind: &str, versions: &[&str]) -> Result<T, String> {
-    check_kind(tree, kind, versions)?;
-    let (value, unknown) = tree::deserialize(tree)?;
-    let wrong: Vec<String> = unknown.into_iter().map(unknown_field).collect();
-    if wrong.is_empty() { Ok(value) } else { Err(format!("strict decoding error: {}", wrong.join(", "))) }
+/// A file that can't be read, is no YAML, or repeats a field.
+pub fn read_tree(path: &Path) -> Result<Value, ConfigFileError> {
+    let wrong = |reason| ConfigFileError::Parse { path: path.to_owned(), reason };
+    let decoded = yaml::decode_untyped(&read_bytes(path)?).map_err(|error| wrong(error.to_string()))?;
+    match decoded.strict.into_iter().next() {
+        Some(error) => Err(wrong(format!("strict decoding error: {}", error.0))),
+        None => Ok(decoded.value),
+    }
 }
 
 fn unknown_field(path: String) -> String {
     format!("unknown field {}", quote(&path))
 }
 
-fn check_kind(tree: &Value, kind: &str, versions: &[&str]) -> Result<(), String> {
+/// Whether a decoded file is of this kind, in one of these API versions.
+///
+/// # Errors
+/// What it is instead.
+pub fn check_kind(tree: &Value, kind: &str, versions: &[&str]) -> Result<(), String> {
     if tree.as_object().is_none() {
         return Err(format!("is no {kind}: must be an object"));
     }

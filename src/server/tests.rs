@@ -1,5 +1,6 @@
 //! Servers in this process, asked over TLS.
 
+mod authorizers;
 mod client;
 mod ends;
 mod http1;
@@ -14,7 +15,7 @@ use std::path::Path;
 
 use super::*;
 use crate::authn;
-use crate::authz::Mode;
+use crate::authz::{self, Mode};
 use crate::registry::ServiceNetwork;
 use crate::server::config::{Limits, Serving, Storage, WatchCaches};
 use crate::telemetry;
