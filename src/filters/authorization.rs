@@ -101,7 +101,9 @@ async fn check(layer: &AuthorizationLayer, request: &Parts) -> Result<Authorized
 
 /// Plain text, as upstream answers where it can't decide.
 fn internal_error(request: &Parts, why: &str) -> Response {
-    let uri = keelson_apimachinery::field::quote(&request.uri.to_string());
+    // Over HTTP/2 the URI names the server, too.
+    let uri = request.uri.path_and_query().map_or("", |path| path.as_str());
+    let uri = keelson_apimachinery::field::quote(uri);
     let text = format!("Internal Server Error: {uri}: {why}\n");
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let mut response = respond::plain_text(StatusCode::INTERNAL_SERVER_ERROR, text);

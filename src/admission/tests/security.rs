@@ -194,7 +194,8 @@ async fn exemptions_are_configured() {
         let error = super::super::build(&config, &dependencies).err().expect(text).to_string();
         assert!(error.contains(why), "{error}");
     };
-    refused("kind: Other\n", "no kind \"Other\" is registered for version \"\"");
+    refused("kind: Other\n", "Object 'apiVersion' is missing");
+    refused("kind: Other\napiVersion: v1\n", "no kind \"Other\" is registered for version \"v1\"");
     refused(&format!("{list}- {{name: PodSecurity, path: none.yaml}}\n"), "none.yaml: No such file");
     let inline = |rest: &str| {
         format!(

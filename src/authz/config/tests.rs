@@ -334,3 +334,41 @@ fn a_first_configuration_must_be_usable() {
     let file = File::new();
     check(&text(&format!("[{}]", webhook(&file.kubeconfig(), &[]))), "no configuration has been provided");
 }
+
+#[test]
+fn conditions_are_compiled() {
+    let file = File::new();
+    let check = |conditions: &str, wanted: &str| {
+        let changed = [("matchConditionSubjectAccessReviewVersion", "v1"), ("matchConditions", conditions)];
+        let given = text(&format!("[{}]", webhook(&file.kubeconfig(), &changed)));
+        assert_eq!(load(given.as_bytes(), &[]).err().unwrap_or_default(), wanted, "{conditions}");
+    };
+    let at = "authorizers[0].matchConditions";
+    check("[{expression: 'true'}, {expression: has(request.resourceAttributes)}]", "");
+    check("[{expression: ' '}]", &format!("{at}[0].expression: Required value"));
+    check(
+        "[{expression: 'true'}, {expression: 'true'}]",
+        &format!("{at}[1].expression: Duplicate value: \"true\""),
+    );
+    check(
+        "[{expression: request.user}]",
+        &format!("{at}[0].expression: Invalid value: \"request.user\": must evaluate to bool but got string"),
+    );
+    check(
+        "[{expression: request.name == ''}]",
+        &format!(
+            "{at}[0].expression: Invalid value: \"request.name == ''\": compilation failed: ERROR: <input>:1:8: \
+             undefined field 'name'\n | request.name == ''\n | .......^"
+        ),
+    );
+    let many: Vec<String> = (0..65).map(|n| format!("{{expression: 'request.uid == \"{n}\"'}}")).collect();
+    check(&format!("[{}]", many.join(", ")), &format!("{at}: Too many: 65: must have at most 64 items"));
+    let without =
+        text(&format!("[{}]", webhook(&file.kubeconfig(), &[("matchConditions", "[{expression: 'true'}]")])));
+    assert_eq!(
+        load(without.as_bytes(), &[]),
+        Err("authorizers[0].matchConditionSubjectAccessReviewVersion: Required value: required if match conditions are \
+             specified"
+            .to_owned())
+    );
+}

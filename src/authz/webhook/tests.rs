@@ -237,3 +237,71 @@ async fn rules_can_not_be_listed() {
     assert!(rules.incomplete && rules.rules.is_empty());
     assert_eq!(rules.errors, ["webhook authorizer does not support user rule resolution"]);
 }
+
+#[tokio::test]
+async fn the_webhook_is_asked_where_all_conditions_hold() {
+    let check = async |conditions: &[&str],
+                       request: &str,
+                       on_failure: Decision,
+                       wanted: Result<bool, &str>| {
+        let peer = Peer::start(|_, _| status(r#"{"denied":true}"#)).await;
+        let bench = bench(peer, |settings| {
+            settings.conditions = conditions.iter().map(ToString::to_string).collect();
+            settings.on_failure = on_failure;
+        });
+        let verdict = bench.ask(request).await;
+        let asked = bench.peer.asked().len();
+        let decision = match wanted {
+            Ok(true) => Decision::Deny,
+            Ok(false) => Decision::NoOpinion,
+            Err(_) => on_failure,
+        };
+        let error = wanted.err().unwrap_or_default();
+        let said = verdict.error.unwrap_or_default();
+        assert_eq!(
+            (verdict.decision, asked),
+            (decision, usize::from(wanted == Ok(true))),
+            "{conditions:?}: {said}"
+        );
+        assert_eq!(said, error, "{conditions:?}");
+        let counted = |name: &str| {
+            let name = format!("apiserver_authorization_match_condition_{name}");
+            bench.counted(&format!("{name}{{name=\"hook\",type=\"Webhook\"}}"))
+        };
+        let counts = ["evaluation_seconds_count", "exclusions_total", "evaluation_errors_total"].map(counted);
+        assert_eq!(counts, [1, u64::from(wanted == Ok(false)), u64::from(wanted.is_err())], "{conditions:?}");
+    };
+    let node = "GET /api/v1/nodes/a";
+    for (condition, holds) in [
+        ("has(request.resourceAttributes)", true),
+        ("has(request.nonResourceAttributes)", false),
+        ("request.user == 'alice' && request.uid == 'u1' && 'devs' in request.groups", true),
+        ("request.extra['scopes'] == ['a', 'b']", true),
+        ("request.resourceAttributes.namespace == '' && request.resourceAttributes.group == ''", true),
+        ("request.resourceAttributes.resource == 'nodes' && request.resourceAttributes.name == 'a'", true),
+        ("request.resourceAttributes.verb == 'list'", false),
+        ("request.resourceAttributes.subresource == '' && request.resourceAttributes.version == 'v1'", true),
+        ("has(request.resourceAttributes.labelSelector)", false),
+        ("!('system:serviceaccounts:kube-system' in request.groups)", true),
+    ] {
+        check(&[condition], node, Decision::NoOpinion, Ok(holds)).await;
+    }
+    let selected = "request.resourceAttributes.fieldSelector.requirements.exists(r, r.key == 'spec.nodeName' && \
+                    r.operator == 'In' && r.values == ['n'])";
+    check(&[selected], "GET /api/v1/pods?fieldSelector=spec.nodeName%3Dn", Decision::Deny, Ok(true)).await;
+    check(&["request.nonResourceAttributes.path == '/metrics'"], "GET /metrics", Decision::Deny, Ok(true))
+        .await;
+    let (yes, no, fails) = ("true || request.uid == ''", "request.uid == ''", "request.extra['x'] == []");
+    check(&[yes, "request.uid != ''"], node, Decision::Deny, Ok(true)).await;
+    check(&[yes, no], node, Decision::Deny, Ok(false)).await;
+    check(&[fails, no], node, Decision::Deny, Ok(false)).await;
+    let error =
+        "cel evaluation error: expression 'request.extra['x'] == []' resulted in error: no such key: x";
+    check(&[yes, fails], node, Decision::Deny, Err(error)).await;
+    check(&[fails, yes], node, Decision::NoOpinion, Err(error)).await;
+    let absent = "request.nonResourceAttributes.path == '/'";
+    let both = format!(
+        "[{error}, cel evaluation error: expression '{absent}' resulted in error: no such key: nonResourceAttributes]"
+    );
+    check(&[fails, absent], node, Decision::Deny, Err(&both)).await;
+}
