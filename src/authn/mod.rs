@@ -19,7 +19,7 @@ pub mod bearer;
 pub mod bootstrap_token;
 pub mod csv;
 pub mod front_proxy;
-mod jws;
+pub mod jws;
 pub mod jwt;
 mod metrics;
 mod refused;

@@ -6,6 +6,7 @@ mod ends;
 mod http1;
 mod http2;
 mod front_proxy;
+mod issuers;
 mod nodes;
 mod serves;
 mod tokens;

@@ -1,9 +1,10 @@
 //! Environments, which compile expressions, and the programs that come of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keelson_apimachinery::Value;
 
+use crate::ast::{Expr, Kind, Literal};
 use crate::meter::{EvaluationError, Meter};
 use crate::plan::Plan;
 use crate::source::{CompileError, Issues, Source};
@@ -47,7 +48,9 @@ impl Environment {
             return Err(issues.into_error(&source));
         };
         let plan = plan::plan(&checked, &self.variables, fold).map_err(CompileError::Program)?;
-        Ok(Program { plan, output: checked.output })
+        let mut selected = BTreeSet::new();
+        note_selected(&checked.tree.root, &mut selected);
+        Ok(Program { plan, output: checked.output, selected })
     }
 }
 
@@ -56,12 +59,36 @@ impl Environment {
 pub struct Program {
     plan: Plan,
     output: Type,
+    /// Variables, and the fields that are selected of them.
+    selected: BTreeSet<(String, String)>,
+}
+
+/// Notes each `variable.field`, `variable.?field` and `has(variable.field)`.
+fn note_selected(expr: &Expr, selected: &mut BTreeSet<(String, String)>) {
+    let found = match &expr.kind {
+        Kind::Select { operand, field, .. } => Some((&**operand, field)),
+        Kind::Call { target: None, function, args } if function == "_?._" => match args.as_slice() {
+            [operand, Expr { kind: Kind::Literal(Literal::String(field)), .. }] => Some((operand, field)),
+            _ => None,
+        },
+        _ => None,
+    };
+    if let Some((Expr { kind: Kind::Ident(variable), .. }, field)) = found {
+        selected.insert((variable.clone(), field.clone()));
+    }
+    expr.kind.children(&mut |child| note_selected(child, selected));
 }
 
 impl Program {
     /// The type of the results.
     pub fn output_type(&self) -> &Type {
         &self.output
+    }
+
+    /// Whether it selects this field of this variable by name, as in `variable.field`, `variable.?field` or
+    /// `has(variable.field)`; not as in `variable['field']`.
+    pub fn selects(&self, variable: &str, field: &str) -> bool {
+        self.selected.iter().any(|(of, name)| of == variable && name == field)
     }
 
     /// The names of the variables that it asks for.

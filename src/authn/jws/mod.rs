@@ -19,7 +19,7 @@ pub use keys::{KeyError, PublicKey, PublicKeys, SigningKey};
 pub(super) use web_keys::{WebKey, web_keys};
 
 /// The longest token that is looked at, in bytes.
-pub(super) const MAX_TOKEN: usize = 1 << 20;
+pub const MAX_TOKEN: usize = 1 << 20;
 
 /// The algorithms that signatures may be of, by their JWS names.
 pub(super) const ALGORITHMS: [&str; 8] =
@@ -37,21 +37,22 @@ struct Header {
 }
 
 /// A token in its parts; nothing is verified.
-pub(super) struct Compact<'a> {
+#[derive(Clone, Debug)]
+pub struct Compact<'a> {
     /// The JWS algorithm that it claims to be signed with.
-    pub(super) algorithm: String,
+    pub algorithm: String,
     /// What it calls the key that signed it; empty where it doesn't.
-    pub(super) key_id: String,
+    pub key_id: String,
     /// What it says.
-    pub(super) payload: Vec<u8>,
+    pub payload: Vec<u8>,
     /// What is signed.
-    pub(super) message: &'a str,
+    pub message: &'a str,
     /// The signature.
-    pub(super) signature: Vec<u8>,
+    pub signature: Vec<u8>,
 }
 
 /// Takes a token apart; `None` where it is none of this form.
-pub(super) fn parse(token: &str) -> Option<Compact<'_>> {
+pub fn parse(token: &str) -> Option<Compact<'_>> {
     if token.len() > MAX_TOKEN {
         return None;
     }
@@ -71,7 +72,7 @@ pub(super) fn parse(token: &str) -> Option<Compact<'_>> {
 
 /// Who claims to have issued a token; `None` where it is no token of this form. Good for nothing but to know
 /// who is to verify it.
-pub(super) fn claimed_issuer(token: &str) -> Option<String> {
+pub fn claimed_issuer(token: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Issuer {
         #[serde(default, deserialize_with = "or_empty")]

@@ -3,9 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use super::claims::Claims;
-use super::unavailable::{Environment, ObjectType, Program, Type};
 use crate::request::UserInfo;
 use keelson_apimachinery::{Map, Value};
+use keelson_cel::{CompileError, Environment, ObjectType, Program, Type};
 
 /// The variable of expressions over claims.
 const CLAIMS: &str = "claims";
@@ -40,6 +40,15 @@ pub(super) struct Expression {
     program: Program,
 }
 
+/// Why there is no expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Useless {
+    /// It is wrong.
+    Invalid(String),
+    /// It is well-formed, but can never be evaluated.
+    Internal(String),
+}
+
 /// What expressions see.
 pub(super) struct Input([(&'static str, Value); 1]);
 
@@ -48,7 +57,7 @@ impl Expression {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn over_claims(text: &str) -> Result<Self, String> {
+    pub(super) fn over_claims(text: &str) -> Result<Self, Useless> {
         Self::compile(&OVER_CLAIMS, text)
     }
 
@@ -56,7 +65,7 @@ impl Expression {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn claims_condition(text: &str) -> Result<Self, String> {
+    pub(super) fn claims_condition(text: &str) -> Result<Self, Useless> {
         Self::compile(&OVER_CLAIMS, text)?.condition()
     }
 
@@ -64,20 +73,40 @@ impl Expression {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn user_condition(text: &str) -> Result<Self, String> {
+    pub(super) fn user_condition(text: &str) -> Result<Self, Useless> {
         Self::compile(&OVER_USER, text)?.condition()
     }
 
-    fn compile(environment: &Environment, text: &str) -> Result<Self, String> {
-        let program = environment.compile(text).map_err(|why| format!("compilation failed: {why}"))?;
-        Ok(Expression { text: text.to_owned(), program })
+    fn compile(environment: &Environment, text: &str) -> Result<Self, Useless> {
+        match environment.compile(text) {
+            Ok(program) => Ok(Expression { text: text.to_owned(), program }),
+            Err(why @ CompileError::Invalid { .. }) => {
+                Err(Useless::Invalid(format!("compilation failed: {why}")))
+            }
+            Err(CompileError::Program(why)) => {
+                Err(Useless::Internal(format!("program instantiation failed: {why}")))
+            }
+        }
     }
 
-    fn condition(self) -> Result<Self, String> {
+    fn condition(self) -> Result<Self, Useless> {
         match self.program.output_type() {
             Type::Bool => Ok(self),
-            _ => Err("must evaluate to bool".to_owned()),
+            _ => Err(Useless::Invalid("must evaluate to bool".to_owned())),
         }
+    }
+
+    /// Whether its values may be strings and lists of them. Values of other types, such as times, are written as
+    /// strings; they are none.
+    fn is_text(&self) -> bool {
+        fn is_text(of: &Type) -> bool {
+            match of {
+                Type::Dyn | Type::Any | Type::Null | Type::String => true,
+                Type::List(elements) => is_text(elements),
+                _ => false,
+            }
+        }
+        is_text(self.program.output_type())
     }
 
     /// As it was written.
@@ -99,7 +128,7 @@ impl Expression {
     ///
     /// # Errors
     /// What went wrong, with the expression.
-    pub(super) fn evaluate(&self, input: &Input) -> Result<Value, String> {
+    fn evaluate(&self, input: &Input) -> Result<Value, String> {
         let value = self.program.evaluate(&input.0, BUDGET);
         value.map_err(|why| format!("expression '{}' resulted in error: {why}", self.text))
     }
@@ -107,19 +136,29 @@ impl Expression {
     /// Whether the condition holds.
     ///
     /// # Errors
-    /// As [`Expression::evaluate`].
+    /// What went wrong, with the expression.
     pub(super) fn holds(&self, input: &Input) -> Result<bool, String> {
         let value = self.evaluate(input)?;
         value.as_bool().ok_or_else(|| "validation expression must return a boolean".to_owned())
     }
 
+    /// The expression's value, where it is a string.
+    ///
+    /// # Errors
+    /// What went wrong, with the expression.
+    pub(super) fn string(&self, input: &Input) -> Result<Option<String>, String> {
+        let value = self.evaluate(input)?;
+        Ok(value.as_str().filter(|_| self.is_text()).map(str::to_owned))
+    }
+
     /// The expression's value as a list: a string is a list of one, `null` and empty strings are nothing.
     ///
     /// # Errors
-    /// As [`Expression::evaluate`], and where it is something else.
+    /// What went wrong, and where it is something else.
     pub(super) fn strings(&self, input: &Input) -> Result<Vec<String>, String> {
         let other = || "expression must return a string or a list of strings".to_owned();
         let listed = match self.evaluate(input)? {
+            _ if !self.is_text() => return Err(other()),
             Value::Null => Vec::new(),
             Value::Array(values) => values,
             value @ Value::String(_) => vec![value],

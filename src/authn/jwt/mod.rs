@@ -23,10 +23,11 @@ mod metrics;
 mod provider;
 mod reload;
 mod rules;
-mod unavailable;
 mod url;
 mod validation;
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,7 @@ use keelson_base::shutdown::Shutdown;
 use keelson_base::task::TaskGroup;
 
 use self::authenticator::JwtAuthenticator;
+use self::claims::Claims;
 use self::config::AuthenticationConfiguration;
 pub use self::flags::{Flags, signing_algorithm};
 use self::metrics::Metrics;
@@ -52,6 +54,7 @@ use super::Anonymous;
 use super::jws;
 use super::token::{Believed, TokenAuthenticator, common};
 use crate::config_file;
+use crate::request::UserInfo;
 
 /// How long the issuers of a changed configuration may take to be discovered.
 const DISCOVERED_WITHIN: Duration = Duration::from_secs(60);
@@ -165,15 +168,33 @@ pub fn start(
     Ok(Some(Started { authenticators, anonymous, reloader }))
 }
 
-/// Checks a configuration without using it.
-///
-/// # Errors
-/// All that is wrong with it.
-pub fn validate(
-    config: &AuthenticationConfiguration,
-    disallowed_issuers: &[String],
-) -> Result<(), Vec<FieldError>> {
-    validation::rules(config, disallowed_issuers).map(drop)
+/// A configuration that was checked, apart from issuers and their keys.
+#[derive(Debug)]
+pub struct Checked(Vec<Rules>);
+
+impl Checked {
+    /// Checks a configuration; service accounts' tokens are of the `disallowed_issuers`.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn new(
+        config: &AuthenticationConfiguration,
+        disallowed_issuers: &[String],
+    ) -> Result<Self, Vec<FieldError>> {
+        validation::rules(config, disallowed_issuers).map(Checked)
+    }
+
+    /// The user that a token with this payload would name, were it signed by the issuer that it names, and of its
+    /// time, and for the right audience.
+    ///
+    /// # Errors
+    /// Why it would name none.
+    pub fn user_of(&self, payload: &[u8]) -> Result<UserInfo, String> {
+        let claims = Claims::parse(payload)?;
+        let issuer = claims.standard()?.issuer;
+        let rules = self.0.iter().find(|rules| rules.issuer.url == claims::issuer_url(&issuer));
+        rules.ok_or_else(|| format!("no issuer is called {}", quote(&issuer)))?.user(&claims)
+    }
 }
 
 /// Believes the tokens of all configured issuers.

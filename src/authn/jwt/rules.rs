@@ -190,8 +190,7 @@ impl Seen<'_> {
     /// The value of an expression for this field, which has to be a string.
     fn string(&self, expression: &Expression, field: &str) -> Result<String, String> {
         let failed = |why: String| format!("oidc: error evaluating {field} claim expression: {why}");
-        let value = expression.evaluate(&self.input).map_err(failed)?;
-        let text = value.as_str().map(str::to_owned);
+        let text = expression.string(&self.input).map_err(failed)?;
         text.ok_or_else(|| failed(format!("{field} claim expression must return a string")))
     }
 

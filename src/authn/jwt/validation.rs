@@ -14,7 +14,7 @@ use super::config::{
     AnonymousAuthConfig, AuthenticationConfiguration, ClaimMappings, ClaimValidationRule, ExtraMapping,
     Issuer, JwtAuthenticator, PrefixedClaimOrExpression, UserValidationRule,
 };
-use super::expression::Expression;
+use super::expression::{Expression, Useless};
 use super::rules::{Condition, Mapping, Rules};
 use super::url;
 
@@ -342,11 +342,18 @@ impl Check<'_> {
 
     fn compiled(
         &mut self,
-        compile: impl FnOnce(&str) -> Result<Expression, String>,
+        compile: impl FnOnce(&str) -> Result<Expression, Useless>,
         text: &str,
         path: &Path,
     ) -> Option<Expression> {
-        compile(text).map_err(|why| self.invalid(path, text, why)).ok()
+        match compile(text) {
+            Ok(expression) => return Some(expression),
+            Err(Useless::Invalid(why)) => self.invalid(path, text, why),
+            Err(Useless::Internal(why)) => {
+                self.errors.push(FieldError::new(ErrorType::Internal, path, None, why));
+            }
+        }
+        None
     }
 }
 

@@ -3,16 +3,15 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::authn::jwt::claims::Claims;
 use crate::request::UserInfo;
 
 /// The user that the rules of an issuer with these parts make of claims.
 fn user(jwt: &Value, claims: &Value) -> Result<UserInfo, String> {
     let mut whole = jwt.clone();
     whole["issuer"] = json!({"url": "https://issuer", "audiences": ["a"]});
-    let rules = super::super::validation::rules(&parsed(&configuration(&[whole])), &[]);
-    let rules = rules.unwrap_or_else(|errors| panic!("{jwt}: {}", validation_text(&errors)));
-    rules[0].user(&Claims::parse(claims.to_string().as_bytes()).expect("claims"))
+    let checked = Checked::new(&parsed(&configuration(&[whole])), &[]);
+    let checked = checked.unwrap_or_else(|errors| panic!("{jwt}: {}", validation_text(&errors)));
+    checked.0[0].user(&Claims::parse(claims.to_string().as_bytes()).expect("claims"))
 }
 
 /// A text of the user that the mappings make of claims: name, uid, groups, extra.
@@ -57,7 +56,6 @@ fn names_come_from_claims() {
 }
 
 #[test]
-#[ignore = "expressions"]
 fn names_come_from_expressions() {
     let expression = |text: &str, claims: Value, wanted: &str| {
         check(json!({"username": {"expression": text}}), claims, wanted);
@@ -88,7 +86,6 @@ fn names_come_from_expressions() {
 }
 
 #[test]
-#[ignore = "expressions"]
 fn groups_uid_and_extra_are_mapped() {
     let name = || json!({"expression": "'n'"});
     let groups = |text: &str, claims: Value, wanted: &str| {
@@ -149,7 +146,6 @@ fn groups_uid_and_extra_are_mapped() {
 }
 
 #[test]
-#[ignore = "expressions"]
 fn rules_keep_users_out() {
     let check = |rules: Value, claims: Value, wanted: Result<(), &str>| {
         let mut jwt = rules.clone();
@@ -213,7 +209,6 @@ fn rules_keep_users_out() {
 }
 
 #[test]
-#[ignore = "expressions"]
 fn claims_that_are_nested_too_deeply_are_not_evaluated() {
     let mut deep = json!("x");
     for _ in 0..150 {
@@ -271,7 +266,6 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "expressions"]
     fn expressions_give_strings_or_nothing(claim in json_value()) {
         let mappings = json!({
             "username": {"expression": "'n'"},
