@@ -1,7 +1,6 @@
 //! Whoever says who sends a request, made of what the configuration names.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use keelson_base::shutdown::Signal;
 use keelson_base::task::{TaskGroup, blocking};
@@ -75,8 +74,8 @@ pub(super) async fn authenticator(parts: Parts<'_>) -> Result<Authenticator, Sta
         let tokens = BootstrapTokens::new(Arc::new(secrets));
         judges.push(Arc::new(ForServer::new(tokens, audiences.clone())));
     }
-    if let Some(tokens) = issuers.authenticators {
-        judges.push(Arc::new(Cached::new(tokens, audiences.clone(), KEPT_FOR, Duration::ZERO)));
+    if let Some(tokens) = issuers.tokens {
+        judges.push(tokens);
     }
     if let Some(config) = &authentication.webhook {
         judges.push(webhook(config.clone(), audiences.clone()).await?);

@@ -1,10 +1,12 @@
 //! Other issuers whose tokens are believed: their authenticators, and the file that names them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::StartError;
 use super::config::Config;
 use super::lifecycle::Lifecycle;
+use crate::authn::token_cache::{Cached, KEPT_FOR};
 use crate::authn::{Anonymous, jwt};
 use crate::bootstrap;
 use crate::telemetry::Metrics;
@@ -13,7 +15,7 @@ use crate::telemetry::Metrics;
 #[derive(Debug)]
 pub(super) struct Issuers {
     /// Whoever believes their tokens.
-    pub(super) authenticators: Option<Arc<jwt::JwtAuthenticators>>,
+    pub(super) tokens: Option<Arc<Cached<jwt::JwtAuthenticators>>>,
     /// Which requests without credentials are let in.
     pub(super) anonymous: Anonymous,
 }
@@ -36,13 +38,16 @@ impl Issuers {
         };
         let anonymous = authentication.anonymous.clone();
         let Some(started) = jwt::start(&authentication.jwt, surroundings, metrics.registry())? else {
-            return Ok(Issuers { authenticators: None, anonymous });
+            return Ok(Issuers { tokens: None, anonymous });
         };
+        let audiences = authentication.api_audiences.clone();
+        let tokens = Arc::new(Cached::new(started.authenticators, audiences, KEPT_FOR, Duration::ZERO));
         if let Some(reloader) = started.reloader {
-            let end = lifecycle.background.signal();
+            let (end, cached) = (lifecycle.background.signal(), tokens.clone());
+            let reloader = reloader.after_change(move || cached.forget());
             lifecycle.tasks.spawn("authentication configuration", reloader.follow(end));
         }
         let anonymous = started.anonymous.unwrap_or(anonymous);
-        Ok(Issuers { authenticators: Some(started.authenticators), anonymous })
+        Ok(Issuers { tokens: Some(tokens), anonymous })
     }
 }

@@ -22,7 +22,6 @@ use crate::config_file;
 const LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// Takes over what changes in the file.
-#[derive(Debug)]
 pub struct Reloader {
     path: PathBuf,
     authenticators: Arc<JwtAuthenticators>,
@@ -33,6 +32,7 @@ pub struct Reloader {
     /// The hashes of issuers that are believed no longer: what was counted of them is forgotten the next time,
     /// when nobody counts any more.
     removed: Vec<String>,
+    after_change: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Reloader {
@@ -45,7 +45,14 @@ impl Reloader {
     ) -> Self {
         authenticators.metrics.configured(text);
         let seen = Sha256::digest(text).into();
-        Reloader { path, authenticators, anonymous, seen, removed: Vec::new() }
+        Reloader { path, authenticators, anonymous, seen, removed: Vec::new(), after_change: None }
+    }
+
+    /// The same that does this whenever other issuers or rules hold: what was believed before may not be any more.
+    #[must_use]
+    pub fn after_change(mut self, what: impl Fn() + Send + Sync + 'static) -> Self {
+        self.after_change = Some(Box::new(what));
+        self
     }
 
     /// Follows until the signal comes.
@@ -87,6 +94,9 @@ impl Reloader {
         };
         match taken {
             Ok(removed) => {
+                if let Some(after_change) = &self.after_change {
+                    after_change();
+                }
                 self.seen = found;
                 self.removed = removed.iter().map(|issuer| metrics::hash(issuer.as_bytes())).collect();
                 info!("reloaded authentication config");
@@ -109,5 +119,11 @@ impl Reloader {
         let mut errors = checked.err().unwrap_or_default();
         errors.push(FieldError::forbidden("anonymous", "changed from initial configuration file"));
         Err(validation::joined(&errors))
+    }
+}
+
+impl std::fmt::Debug for Reloader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reloader").field("path", &self.path).finish_non_exhaustive()
     }
 }

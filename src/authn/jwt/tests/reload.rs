@@ -1,5 +1,7 @@
 //! A configuration that changes while the server runs.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 
 const JANE: &str = "jane system:authenticated";
@@ -10,7 +12,12 @@ async fn a_changed_file_is_taken_over_and_a_bad_one_is_not() {
     let first = TestIssuer::start(&[first_key.web_key("k")]).await;
     let second = TestIssuer::start(&[second_key.web_key("k")]).await;
     let mut running = Running::start(&configuration(&[first.config()])).await;
-    let mut reloader = running.started.reloader.take().expect("a file");
+    let changes = Arc::new(AtomicUsize::new(0));
+    let counted = changes.clone();
+    let reloader = running.started.reloader.take().expect("a file");
+    let mut reloader = reloader.after_change(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+    });
     let of_first = first_key.token("k", &first.claims());
     let of_second = second_key.token("k", &second.claims());
     let server = metrics::hash(b"apiserver-test");
@@ -67,6 +74,7 @@ async fn a_changed_file_is_taken_over_and_a_bad_one_is_not() {
     assert!(metrics.contains(&of(&second)) && !metrics.contains(&of(&first)), "{metrics}");
     let metrics = look(&configuration(&[]).to_string(), false, ["nobody's", "nobody's"]).await;
     assert!(metrics.contains(&format!("status=\"success\"}} 3\n")), "{metrics}");
+    assert_eq!(changes.load(Ordering::SeqCst), 3, "what was kept of tokens is forgotten with each change");
     drop(reloader);
     running.stop().await;
 }
