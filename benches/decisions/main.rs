@@ -7,13 +7,15 @@ mod nodes;
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use http::header::{AUTHORIZATION, HeaderMap};
 use keelson::authn::service_account::{
     Issuer, Kind, PublicKeys, Reference, SigningKey, Subjects, Verifier, Wanted,
 };
+use keelson::authn::token::{Believed, TokenAuthenticator};
+use keelson::authn::token_cache::Cached;
 use keelson::authn::token_file::Tokens;
 use keelson::authn::{Anonymous, Authentication, Authenticator, ClientAuthorities, Credentials};
 use keelson::authz::rbac::{Binding, Freshness, Policy, Rbac, RoleRef, Subject};
@@ -173,6 +175,21 @@ impl Subjects for Everyone {
     async fn note_use(&self, _: &Object, _: &str) {}
 }
 
+/// Believes one token, slowly.
+#[derive(Debug)]
+struct Remote;
+
+#[async_trait]
+impl TokenAuthenticator for Remote {
+    async fn judge(&self, token: &str, audiences: &[String]) -> Result<Option<Believed>, String> {
+        tokio::task::yield_now().await;
+        let groups = texts(&["devs", "system:authenticated"]);
+        let user = UserInfo { name: "remote".to_owned(), groups, ..UserInfo::default() };
+        let believed = || Believed { user: Arc::new(user), audiences: audiences.to_vec(), warning: None };
+        Ok(token.starts_with("remote").then(believed))
+    }
+}
+
 async fn authentication() {
     let key = rcgen::KeyPair::generate().expect("a key pair");
     let audiences = vec![AUDIENCE.to_owned()];
@@ -193,10 +210,18 @@ async fn authentication() {
     let tokens = Tokens::parse(&file, "tokens.csv").expect("a file of tokens");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let authorities = Arc::new(ClientAuthorities::new(provider));
+    let hour = Duration::from_secs(3600);
+    let remote = Cached::new(Arc::new(Remote), audiences.clone(), hour, hour);
     let authenticator = Authenticator::new(authorities, audiences, Anonymous::Disabled)
         .with_tokens(Arc::new(tokens))
-        .with_tokens(Arc::new(verifier));
-    for (name, token) in [("static", format!("token-{}", TOKENS / 2)), ("service account", of_account)] {
+        .with_tokens(Arc::new(verifier))
+        .with_tokens(Arc::new(remote));
+    let all = [
+        ("static", format!("token-{}", TOKENS / 2)),
+        ("service account", of_account),
+        ("an issuer's or a webhook's, 1 KB", format!("remote{}", "x".repeat(1000))),
+    ];
+    for (name, token) in all {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().expect("a header"));
         let credentials = Credentials { certificate: None, headers: &headers, path: "/api/v1/pods" };

@@ -22,6 +22,7 @@ pub mod front_proxy;
 pub mod jws;
 pub mod jwt;
 mod metrics;
+mod recent;
 mod refused;
 pub mod service_account;
 pub mod token;

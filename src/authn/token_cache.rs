@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
@@ -20,19 +19,15 @@ use keelson_base::random;
 use parking_lot::Mutex;
 use ring::hmac;
 
+use super::recent::{Key, Recent};
 use super::token::{Believed, TokenAuthenticator};
 
-/// Parts that are written apart.
-const SHARDS: usize = 16;
-/// Tokens of a generation of a part; there are two generations.
-const GENERATION: usize = 1024;
 /// How long a judgement may take: it may be for several requests.
 const JUDGED_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long a successful judgement of tokens is kept that no flag says otherwise of.
 pub const KEPT_FOR: Duration = Duration::from_secs(10);
 
-type Key = [u8; 32];
 type Judgement = Result<Option<Believed>, String>;
 type Flight = Shared<BoxFuture<'static, Judgement>>;
 
@@ -51,24 +46,11 @@ pub struct Cached<T> {
 /// What is kept.
 struct Kept {
     key: hmac::Key,
-    shards: [Shard; SHARDS],
+    tokens: Recent<Entry>,
     flights: Mutex<HashMap<Key, (u64, WeakShared<BoxFuture<'static, Judgement>>)>>,
     next_flight: AtomicU64,
     /// Counts how often everything was forgotten: what was judged before that is not kept.
     epoch: AtomicU64,
-}
-
-#[derive(Default)]
-struct Shard {
-    tokens: ArcSwap<Tokens>,
-    writing: Mutex<()>,
-}
-
-/// What was put in last, and before that.
-#[derive(Clone, Default)]
-struct Tokens {
-    recent: imbl::HashMap<Key, Entry>,
-    older: imbl::HashMap<Key, Entry>,
 }
 
 #[derive(Clone)]
@@ -150,7 +132,7 @@ impl Kept {
     fn new() -> Self {
         Kept {
             key: hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>()),
-            shards: std::array::from_fn(|_| Shard::default()),
+            tokens: Recent::default(),
             flights: Mutex::new(HashMap::new()),
             next_flight: AtomicU64::new(0),
             epoch: AtomicU64::new(0),
@@ -171,39 +153,20 @@ impl Kept {
         key
     }
 
-    fn shard(&self, key: &Key) -> &Shard {
-        &self.shards[usize::from(key[0]) % SHARDS]
-    }
-
     /// What `read` makes of what is known of a token.
     fn get<R>(&self, key: &Key, read: impl FnOnce(Option<&Believed>) -> R) -> Option<R> {
-        let tokens = self.shard(key).tokens.load();
-        let entry = tokens.recent.get(key).or_else(|| tokens.older.get(key))?;
-        (clock::monotonic() < entry.until).then(|| read(entry.believed.as_ref()))
+        let fresh = |entry: &Entry| (clock::monotonic() < entry.until).then(|| read(entry.believed.as_ref()));
+        self.tokens.get(key, fresh).flatten()
     }
 
     /// Keeps what was found out, if everything was not forgotten since that epoch.
     fn put(&self, key: Key, entry: Entry, epoch: u64) {
-        let shard = self.shard(&key);
-        let _writing = shard.writing.lock();
-        if self.epoch.load(Ordering::Acquire) != epoch {
-            return;
-        }
-        let mut tokens = Tokens::clone(&shard.tokens.load());
-        if tokens.recent.len() >= GENERATION && !tokens.recent.contains_key(&key) {
-            tokens.older = std::mem::take(&mut tokens.recent);
-        }
-        tokens.older.remove(&key);
-        tokens.recent.insert(key, entry);
-        shard.tokens.store(Arc::new(tokens));
+        self.tokens.put(key, entry, || self.epoch.load(Ordering::Acquire) == epoch);
     }
 
     fn forget(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
-        for shard in &self.shards {
-            let _writing = shard.writing.lock();
-            shard.tokens.store(Arc::default());
-        }
+        self.tokens.clear();
         // Those who ask from now on are judged anew.
         self.flights.lock().clear();
     }

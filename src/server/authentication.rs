@@ -19,9 +19,26 @@ use crate::authn::service_account::Verifier;
 use crate::authn::token::{ForServer, TokenAuthenticator};
 use crate::authn::token_cache::{Cached, KEPT_FOR};
 use crate::authn::webhook::WebhookTokens;
-use crate::authn::{Authenticator, Metrics, webhook};
+use crate::authn::{Anonymous, Authenticator, Metrics, webhook};
+use crate::authz::{Mode, Source};
 use crate::outbound::kubeconfig;
 use crate::registry::Registry;
+
+/// The same configuration, in which requests without credentials are not let in where everybody may do everything.
+pub(super) fn without_almighty_strangers(mut config: Config) -> Config {
+    let anonymous = &mut config.authentication.anonymous;
+    if let Source::Flags(authorizers) = &config.authorization.authorizers
+        && authorizers.iter().any(|authorizer| authorizer.mode == Mode::AlwaysAllow)
+        && *anonymous == Anonymous::Everywhere
+    {
+        warn!(
+            "AnonymousAuth is not allowed with the AlwaysAllow authorizer. Resetting AnonymousAuth to false. You \
+             should use a different authorizer"
+        );
+        *anonymous = Anonymous::Disabled;
+    }
+    config
+}
 
 /// What authentication is made with.
 pub(super) struct Parts<'a> {
@@ -101,4 +118,26 @@ async fn webhook(
     // Upstream keeps what any authenticator believes for as long at least.
     let believed_for = config.kept_for.max(KEPT_FOR);
     Ok(Arc::new(Cached::new(tokens, audiences, believed_for, config.kept_for)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::tests::config;
+
+    #[test]
+    fn strangers_may_not_do_everything() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let check = |modes: &[Mode], anonymous: Anonymous, wanted: &Anonymous| {
+            let mut config = config(directory.path());
+            config.authorization = modes.to_vec().into();
+            config.authentication.anonymous = anonymous;
+            let config = without_almighty_strangers(config);
+            assert_eq!(config.authentication.anonymous, *wanted, "{modes:?}");
+        };
+        let everywhere = || Anonymous::Everywhere;
+        check(&[Mode::Rbac], everywhere(), &everywhere());
+        check(&[Mode::Rbac, Mode::AlwaysAllow], everywhere(), &Anonymous::Disabled);
+        check(&[Mode::AlwaysAllow], Anonymous::Disabled, &Anonymous::Disabled);
+    }
 }

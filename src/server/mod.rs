@@ -271,6 +271,7 @@ impl Running {
         listener: TcpListener,
         storage: &storage::Opened,
     ) -> Result<Self, StartError> {
+        let config = authentication::without_almighty_strangers(config);
         let wanted = SocketAddr::new(config.serving.bind_address, config.serving.port);
         let failed = |source| StartError::Listen { address: wanted, source };
         let address = listener.local_addr().map_err(failed)?;

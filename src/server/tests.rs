@@ -22,7 +22,7 @@ use crate::server::config::{Limits, Serving, Storage, WatchCaches};
 use crate::telemetry;
 
 /// A configuration for a server on a free port of loopback, with all its files below `directory`.
-fn config(directory: &Path) -> Config {
+pub(in crate::server) fn config(directory: &Path) -> Config {
     let tokens = directory.join("tokens.csv");
     let lines = "admintoken,admin,admin-uid,\"system:masters\"\nalicetoken,alice,alice-uid,\"devs\"\n";
     std::fs::write(&tokens, lines).expect("a writable directory");

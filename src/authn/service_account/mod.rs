@@ -8,7 +8,6 @@
 //!
 //! Source: "Service account tokens" in the authentication chapter of the Kubernetes documentation; KEP-1205.
 
-mod cache;
 mod claims;
 pub mod discovery;
 mod issuer;

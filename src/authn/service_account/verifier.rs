@@ -9,16 +9,16 @@ use base64::engine::general_purpose::STANDARD;
 use keelson_apimachinery::field::quote;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, Value};
-use keelson_base::clock::{self, Timestamp};
+use keelson_base::clock::{self, Instant, Timestamp};
 use prometheus::IntCounter;
 use sha2::{Digest, Sha256};
 use tracing::debug;
 
-use super::cache::{self, Cache};
 use super::claims::{self, Claims, Reference};
 use super::{ACCEPTED_FOR, GROUP, Kind, Subjects, user_name};
 use crate::authn::jws::{self, PublicKeys};
 use crate::authn::metrics::{Metrics, Tokens};
+use crate::authn::recent::{Key, Recent};
 use crate::authn::token::{self, Believed, TokenAuthenticator};
 use crate::authn::{CREDENTIAL_ID, with_authenticated_group};
 use crate::request::UserInfo;
@@ -44,7 +44,7 @@ pub struct Verifier {
     api_audiences: Vec<String>,
     looks_up_secrets: bool,
     subjects: Arc<dyn Subjects>,
-    known: Cache<Known>,
+    known: Recent<(Arc<Known>, Instant)>,
     metrics: Option<Metrics>,
 }
 
@@ -66,7 +66,7 @@ impl Verifier {
         looks_up_secrets: bool,
         subjects: Arc<dyn Subjects>,
     ) -> Self {
-        let known = Cache::default();
+        let known = Recent::default();
         Verifier { issuers, keys, api_audiences, looks_up_secrets, subjects, known, metrics: None }
     }
 
@@ -88,8 +88,8 @@ impl Verifier {
     /// Why it doesn't. The text says nothing that the token's owner may not know, and nothing of the token but
     /// names and uids.
     async fn believe(&self, token: &str, audiences: &[String]) -> Result<Option<Believed>, String> {
-        let (key, now) = (cache::key(token), clock::monotonic());
-        let known = self.known.get(&key);
+        let (key, now) = (key(token), clock::monotonic());
+        let known = self.known.get(&key, Clone::clone);
         let fresh = known.as_ref().is_some_and(|(_, at)| now.duration_since(*at) < ACCEPTED_FOR);
         let mut known = match known {
             Some((known, _)) => known,
@@ -110,7 +110,7 @@ impl Verifier {
                         let (claims, user) = (known.claims.clone(), known.user.clone());
                         known = Arc::new(Known { claims, legacy: known.legacy, user, warning });
                     }
-                    self.known.put(key, known.clone(), now);
+                    self.known.put(key, (known.clone(), now), || true);
                 }
                 Err(why) => {
                     self.known.remove(&key);
@@ -311,7 +311,7 @@ impl TokenAuthenticator for Verifier {
     }
 
     fn recall(&self, token: &str) -> Option<Believed> {
-        let (known, at) = self.known.get(&cache::key(token))?;
+        let (known, at) = self.known.get(&key(token), Clone::clone)?;
         let fresh = clock::monotonic().duration_since(at) < ACCEPTED_FOR;
         let ours = self.of_token(&known).iter().any(|audience| self.api_audiences.contains(audience));
         let believed =
@@ -330,6 +330,11 @@ impl std::fmt::Debug for Verifier {
     }
 }
 
+/// What a token is known by.
+fn key(token: &str) -> Key {
+    Sha256::digest(token).into()
+}
+
 /// Whether an object was to be gone some time ago.
 fn is_deleted(object: &Object) -> bool {
     let at = object.deletion_timestamp().and_then(|text| text.parse::<Timestamp>().ok());
@@ -340,7 +345,7 @@ fn is_deleted(object: &Object) -> bool {
 fn holds(secret: &Object, token: &str) -> bool {
     let copy = STANDARD.decode(secret.str_at(&["data", "token"]));
     // Of digests that differ, where they do says nothing of the token.
-    copy.is_ok_and(|copy| cache::key(token) == cache::Key::from(Sha256::digest(&copy)))
+    copy.is_ok_and(|copy| key(token) == Key::from(Sha256::digest(&copy)))
 }
 
 /// The user that a token speaks for.

@@ -180,20 +180,6 @@ async fn a_judge_that_breaks_refuses() {
     bench.check("good", &api(), Ok(Some("good")), 2).await;
 }
 
-#[tokio::test]
-async fn the_number_of_tokens_is_bounded_and_the_last_ones_stay() {
-    let kept = Kept::new();
-    let entry = Entry { believed: None, until: clock::monotonic() + LONG };
-    let mut keys: Vec<Key> = (0..40_000_u32).map(|n| kept.key(&n.to_string(), &[])).collect();
-    for key in &keys {
-        kept.put(*key, entry.clone(), 0);
-    }
-    let count = keys.iter().filter(|key| kept.get(key, |_| ()).is_some()).count();
-    assert!(count <= 2 * SHARDS * GENERATION, "{count}");
-    let last = keys.pop().expect("40,000 of them");
-    assert!(kept.get(&last, |_| ()).is_some());
-}
-
 #[test]
 fn servers_know_a_token_by_different_keys() {
     let (one, other) = (Kept::new(), Kept::new());

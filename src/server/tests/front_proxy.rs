@@ -88,7 +88,7 @@ async fn only_front_proxies_speak_for_others() {
         ("x-remote-extra-bad%zz", "three"),
     ];
     for protocol in BOTH {
-        let mut ask = async |certificate: Option<&str>, headers: &[(&str, &str)]| {
+        let ask = async |certificate: Option<&str>, headers: &[(&str, &str)]| {
             let mut client = Client::connect(&server, path, protocol, certificate).await;
             let answer = send(&mut client, WHO_AM_I, headers, "{}").await;
             (answer.code, json(&answer)["status"]["userInfo"].clone())
@@ -193,7 +193,7 @@ async fn bootstrap_tokens_are_believed_while_their_secret_is_there() {
         "usage-bootstrap-authentication":"true","auth-extra-groups":"system:bootstrappers:kubeadm"}}"#;
     assert_eq!(send(&mut admin, &format!("POST {SECRETS}"), &[ADMIN], secret).await.code, 201);
     let token = ("authorization", "Bearer abc123.0123456789abcdef");
-    let mut ask = async |code: u16| {
+    let ask = async |code: u16| {
         for _ in 0..200 {
             // Who is refused gets a connection closed.
             let mut node = Client::connect(&server, directory.path(), Protocol::Http1, None).await;
@@ -244,7 +244,7 @@ async fn a_webhook_is_asked_about_tokens_that_nobody_else_knows() {
         kept_for: Duration::from_secs(120),
     });
     let server = Box::pin(Server::start(config)).await.expect("a server");
-    let mut check = async |token: &str, wanted: (u16, Option<&str>), asked: usize| {
+    let check = async |token: &str, wanted: (u16, Option<&str>), asked: usize| {
         let mut client = Client::connect(&server, directory.path(), Protocol::Http1, None).await;
         let header = format!("Bearer {token}");
         let answer = send(&mut client, WHO_AM_I, &[("authorization", &header)], "{}").await;
