@@ -156,6 +156,11 @@ fn certificates_that_prove_nothing_are_refused() {
                 get(SECRETS).certificate(&ca.sign(client("root", &["devs,system:masters"]))),
                 forbidden("User \"root\" cannot list resource \"secrets\""),
             ),
+            (
+                "the anonymous user's",
+                me().certificate(&ca.sign(client("system:anonymous", &[]))),
+                anonymous(),
+            ),
             // With what.
             ("with another's key", me().certificate(&ann.with_key_of(&of_stranger)), no_answer()),
             (

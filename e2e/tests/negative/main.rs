@@ -26,4 +26,5 @@ mod paths;
 mod pods;
 mod reading;
 mod service_account_tokens;
+mod smuggling;
 mod static_tokens;

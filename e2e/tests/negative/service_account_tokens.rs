@@ -209,6 +209,11 @@ fn only_what_the_server_signed_is_believed() {
                 unauthorized(),
             ),
             (
+                "a header that is a list",
+                me(signer.sign(&unsigned("[\"ES256\"]", &claims.to_string()))),
+                unauthorized(),
+            ),
+            (
                 "claims that are no JSON",
                 me(signer.sign(&unsigned(&header.to_string(), "robot"))),
                 unauthorized(),

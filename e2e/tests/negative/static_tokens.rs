@@ -1,6 +1,6 @@
 //! Static tokens, and `Authorization` headers that aren't one.
 
-use crate::case::{anonymous, check, forbidden, is_user, ok, unauthorized};
+use crate::case::{anonymous, check, forbidden, is_user, ok, status, unauthorized};
 use crate::request::{Try, get, post, who_am_i};
 use crate::world::world;
 use serde_json::json;
@@ -63,6 +63,8 @@ fn only_whole_tokens_in_well_formed_headers_count() {
                 get("/api/v1/secrets").token("admintoke"),
                 unauthorized(),
             ),
+            ("bytes that are no text", with(b"Bearer nobodytoken\xff".to_vec()), unauthorized()),
+            ("only bytes that are no text", with(b"Bearer \xff\xfe".to_vec()), unauthorized()),
             // What is no token at all.
             ("no header", who_am_i(), anonymous()),
             ("an empty header", with(""), anonymous()),
@@ -125,6 +127,13 @@ fn only_whole_tokens_in_well_formed_headers_count() {
                 ),
             ),
             ("the same as the administrator", get("/api/v1/secrets").by_admin(), ok()),
+            // What is no HTTP.
+            ("a NUL in the header", with(b"Bearer nobodytoken\0".to_vec()), status(400)),
+            (
+                "a space before the colon",
+                who_am_i().header("Authorization ", "Bearer nobodytoken"),
+                status(400),
+            ),
         ],
     );
 }
