@@ -13,6 +13,7 @@ mod web_keys;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 pub use keys::{KeyError, PublicKey, PublicKeys, SigningKey};
@@ -58,7 +59,7 @@ pub fn parse(token: &str) -> Option<Compact<'_>> {
     }
     let (message, signature) = token.rsplit_once('.')?;
     let (header, payload) = message.split_once('.')?;
-    let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+    let header: Header = object(&URL_SAFE_NO_PAD.decode(header).ok()?)?;
     let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
     let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
     header.crit.is_none().then(|| Compact {
@@ -90,5 +91,10 @@ pub fn claimed_issuer(token: &str) -> Option<String> {
         return None;
     }
     let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
-    serde_json::from_slice::<Issuer>(&payload).ok().map(|claims| claims.iss)
+    object::<Issuer>(&payload).map(|claims| claims.iss)
+}
+
+/// Reads a header or claims, which have to be an object: a list of its fields' values is none.
+pub(super) fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    json.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(json).ok()).flatten()
 }

@@ -137,6 +137,6 @@ pub(super) struct Parts<'a> {
 /// Takes a token apart; `None` where it is none of this form.
 pub(super) fn parse(token: &str) -> Option<Parts<'_>> {
     let token = jws::parse(token)?;
-    let claims = serde_json::from_slice(&token.payload).ok()?;
+    let claims = jws::object(&token.payload)?;
     Some(Parts { token, claims })
 }
