@@ -137,9 +137,9 @@ fn certificates_that_prove_nothing_are_refused() {
                 me().certificate(&for_servers.sign(client("ann", &[]))),
                 unauthorized(),
             ),
-            // Whose.
-            ("without a name, whatever its groups", me().certificate(&unnamed), anonymous()),
-            ("without a name, for secrets", get(SECRETS).certificate(&unnamed), anonymous()),
+            // Whose. A certificate without a name is not the front proxy's, either: that alone refuses it.
+            ("without a name, whatever its groups", me().certificate(&unnamed), unauthorized()),
+            ("without a name, for secrets", get(SECRETS).certificate(&unnamed), unauthorized()),
             ("no certificate", me(), anonymous()),
             (
                 "the administrators' group in another case",

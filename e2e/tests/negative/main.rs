@@ -16,9 +16,11 @@ mod request;
 mod wire;
 mod world;
 
+mod bootstrap_tokens;
 mod certificate_requests;
 mod certificates;
 mod escalation;
+mod front_proxy;
 mod impersonation;
 mod nodes;
 mod objects;
@@ -28,3 +30,4 @@ mod reading;
 mod service_account_tokens;
 mod smuggling;
 mod static_tokens;
+mod web_sockets;

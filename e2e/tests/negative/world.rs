@@ -21,6 +21,9 @@ pub(crate) const PLANTED_PLAIN: &str = "hunter2";
 /// Who issues the tokens of service accounts.
 pub(crate) const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
+/// The name that the front proxy has to go by.
+pub(crate) const PROXY: &str = "front-proxy-client";
+
 /// How long the server has to take over what was written.
 const SETTLES_WITHIN: Duration = Duration::from_secs(20);
 
@@ -38,6 +41,7 @@ const USERS: &[(&str, &str)] = &[
     ("constrained", "devs"),
     ("issuer", "devs"),
     ("stray", "devs"),
+    ("socketeer", "devs"),
     ("podder", "devs"),
     ("podmaker", "devs"),
     ("looker", "devs"),
@@ -65,6 +69,8 @@ pub(crate) struct World {
     pub(crate) clients: Authority,
     /// The same, until [`World::retire`].
     pub(crate) retired: Authority,
+    /// Whose certificate the front proxy has.
+    pub(crate) proxies: Authority,
     /// What signs the tokens of service accounts.
     pub(crate) signer: Key,
     files: TempDir,
@@ -94,6 +100,7 @@ impl World {
         };
         let clients = Authority::root("kubernetes");
         let retired = Authority::root("kubernetes-before");
+        let proxies = Authority::root("front-proxy-ca");
         let tokens: String = USERS
             .iter()
             .map(|(name, groups)| format!("{},{name},uid-of-{name},\"{groups}\"\n", token_of(name)))
@@ -107,6 +114,13 @@ impl World {
                     "--client-ca-file={}",
                     write("client-ca.crt", &(clients.pem.clone() + &retired.pem))
                 ),
+                &format!("--requestheader-client-ca-file={}", write("proxy-ca.crt", &proxies.pem)),
+                &format!("--requestheader-allowed-names={PROXY}"),
+                "--requestheader-username-headers=X-Remote-User",
+                "--requestheader-uid-headers=X-Remote-Uid",
+                "--requestheader-group-headers=X-Remote-Group",
+                "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+                "--enable-bootstrap-token-auth=true",
                 &format!("--service-account-issuer={ISSUER}"),
                 &format!("--service-account-key-file={}", write("sa.pub", &signer.public_pem)),
                 &format!("--service-account-signing-key-file={}", write("sa.key", &signer.private_pem)),
@@ -122,6 +136,7 @@ impl World {
             target: Target::new(&server.url, &authority),
             clients,
             retired,
+            proxies,
             signer,
             files,
             _server: Mutex::new(server),
