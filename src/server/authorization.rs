@@ -54,8 +54,7 @@ pub(super) async fn authorizer(
         lasting.rbac = Some(Arc::new(rbac.clone()));
     }
     if has(Mode::Node) {
-        let parts = node::begin(&modes, registry, metrics, tasks, end).await?;
-        lasting.node = Some(Arc::from(parts.authorizer()));
+        lasting.node = Some(Arc::new(node::begin(registry, metrics, tasks, end).await?));
     }
     if has(Mode::Abac) {
         let flag = "--authorization-policy-file";

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use keelson_api::rbac::Rule;
 use keelson_apimachinery::meta::Object;
 use keelson_base::shutdown::Signal;
 use keelson_base::task::TaskGroup;
@@ -16,7 +15,6 @@ use super::StartError;
 use super::follow::{Follower, Target};
 use crate::authz::node::{Edges, Feeder, Graph, Node};
 use crate::authz::rbac::Freshness;
-use crate::authz::{Authorizer, Mode};
 use crate::bootstrap;
 use crate::registry::Registry;
 use crate::telemetry::Metrics;
@@ -25,32 +23,20 @@ use crate::telemetry::Metrics;
 /// and kubelets ask again.
 const FILL: Duration = Duration::from_secs(30);
 
-/// What Node's authorizers are made of.
-pub(super) struct Parts {
-    graph: Arc<Graph>,
-    followed: Arc<Followed>,
-    rules: Vec<Rule>,
-    pod_certificates: bool,
-}
-
-/// Follows what the graph is made of in `tasks` until `end`, if Node is among the modes. Waits for the graph, but
-/// not for long.
+/// The Node authorizer. Follows what its graph is made of in `tasks` until `end`; waits for the graph, but not for
+/// long.
 ///
 /// # Errors
 /// Where the metrics are there already.
 pub(super) async fn begin(
-    modes: &[Mode],
     registry: &Registry,
     metrics: &Metrics,
     tasks: &TaskGroup,
     end: &Signal,
-) -> Result<Parts, StartError> {
+) -> Result<Node, StartError> {
+    let graph = Arc::new(Graph::new(metrics.registry())?);
     let mut sources = Vec::new();
-    let graph = match modes.contains(&Mode::Node) {
-        true => Arc::new(Graph::new(metrics.registry())?),
-        false => Arc::default(),
-    };
-    for feeder in Feeder::ALL.into_iter().filter(|_| modes.contains(&Mode::Node)) {
+    for feeder in Feeder::ALL {
         let (group, plural) = feeder.resource();
         // What is not served makes no edges.
         let Some(store) = registry.store(group, plural) else { continue };
@@ -65,20 +51,8 @@ pub(super) async fn begin(
         warn!("the graph of the node authorizer is not complete: nodes are refused what can't be seen yet");
     }
     let (group, plural) = Feeder::PodCertificateRequests.resource();
-    Ok(Parts {
-        graph,
-        followed: Arc::new(Followed { sources }),
-        rules: bootstrap::node_rules(),
-        pod_certificates: registry.store(group, plural).is_some(),
-    })
-}
-
-impl Parts {
-    /// An authorizer of mode Node.
-    pub(super) fn authorizer(&self) -> Box<dyn Authorizer> {
-        let node = Node::new(self.graph.clone(), self.followed.clone(), self.rules.clone());
-        Box::new(node.with_pod_certificates(self.pod_certificates))
-    }
+    let node = Node::new(graph, Arc::new(Followed { sources }), bootstrap::node_rules());
+    Ok(node.with_pod_certificates(registry.store(group, plural).is_some()))
 }
 
 /// The resources that are followed.

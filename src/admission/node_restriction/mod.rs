@@ -59,8 +59,7 @@ impl Request<'_> {
 #[async_trait]
 impl Plugin for NodeRestriction {
     fn concerns(&self, _: Phase, attributes: &Attributes<'_>) -> bool {
-        attributes.operation != Operation::Connect
-            && identity(attributes.user).is_some()
+        attributes.operation != Operation::Connect && identity(attributes.user).is_some()
     }
 
     async fn admit(&self, attributes: &Attributes<'_>, object: Option<&mut Object>) -> Result<(), Status> {
@@ -83,7 +82,9 @@ impl Plugin for NodeRestriction {
             ("", "persistentvolumeclaims", _) => request.refuse("may only update PVC status"),
             ("", "serviceaccounts", "token") => self.token(request).await,
             ("certificates.k8s.io", "podcertificaterequests", _) => self.pod_certificate(request).await,
-            ("certificates.k8s.io", "certificatesigningrequests", _) => certificates::signing_request(request),
+            ("certificates.k8s.io", "certificatesigningrequests", _) => {
+                certificates::signing_request(request)
+            }
             ("coordination.k8s.io", "leases", _) => lease(request),
             ("storage.k8s.io", "csinodes", _) if request.name() != node => {
                 request.refuse("can only access CSINode with the same name as the requesting node")

@@ -9,7 +9,6 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
-
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -121,13 +120,13 @@ struct Made {
 
 impl Made {
     fn is(&self, edges: &Edges) -> bool {
-        let (same_kind, to, wanted) = match (&self.to, &edges.to) {
+        let same = match (&self.to, &edges.to) {
             (To::Node(to), Some(To::Node(wanted))) | (To::Claim(to), Some(To::Claim(wanted))) => {
-                (true, &**to, wanted.as_str())
+                **to == **wanted
             }
-            _ => (false, "", ""),
+            _ => false,
         };
-        same_kind && to == wanted && self.things.iter().map(|thing| &**thing).eq(&edges.things)
+        same && self.things.iter().map(|thing| &**thing).eq(&edges.things)
     }
 }
 

@@ -13,6 +13,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -78,7 +79,7 @@ impl Node {
 #[async_trait]
 impl Authorizer for Node {
     async fn authorize(&self, attributes: &Attributes<'_>) -> Verdict {
-        let no = |reason: std::borrow::Cow<'static, str>| Verdict::new(Decision::NoOpinion, reason);
+        let no = |reason: Cow<'static, str>| Verdict::new(Decision::NoOpinion, reason);
         let Some(node) = identity(attributes.user) else { return Verdict::no_opinion() };
         if node.is_empty() {
             return no(format!("unknown node for user {:?}", attributes.user.name).into());

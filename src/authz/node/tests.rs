@@ -1,6 +1,7 @@
 //! What nodes may do, over a graph that is fed by hand.
 
 mod graph;
+mod references;
 
 use keelson_apimachinery::codec::json;
 use keelson_apimachinery::meta::Object;
