@@ -55,7 +55,7 @@ bench: build
 ## fuzz: each fuzz target for FUZZ_SECONDS (needs a nightly toolchain and cargo-fuzz)
 FUZZ_SECONDS ?= 60
 fuzz:
-	for room in . crates/apimachinery; do (cd $$room && for target in $$(cargo +nightly fuzz list); do \
+	for room in . crates/apimachinery crates/cel; do (cd $$room && for target in $$(cargo +nightly fuzz list); do \
 	  cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 || exit 1; \
 	  done) || exit 1; done
 

@@ -1,10 +1,12 @@
 //! Environments, which compile expressions, and the programs that come of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use keelson_apimachinery::Value;
 
 use crate::ast::{Expr, Kind, Literal};
+use crate::library::authorizer::{Authorizer, Resource};
 use crate::meter::{EvaluationError, Meter};
 use crate::plan::Plan;
 use crate::source::{CompileError, Issues, Source};
@@ -112,15 +114,35 @@ impl Program {
 
     /// As [`Program::evaluate`]; and what it cost.
     pub fn run(&self, variables: &[(&str, Value)], budget: u64) -> (Result<Value, EvaluationError>, u64) {
+        let given = |wanted: &str| {
+            variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| Input::Json(value))
+        };
+        self.run_with(given, budget)
+    }
+
+    /// As [`Program::run`], with variables that `given` is asked for, once each.
+    pub fn run_with<'v>(
+        &'v self,
+        given: impl FnMut(&str) -> Option<Input<'v>>,
+        budget: u64,
+    ) -> (Result<Value, EvaluationError>, u64) {
+        let mut given = given;
         let mut meter = Meter::new(budget);
-        let values: Vec<Option<&Value>> = self
-            .plan
-            .variables
-            .iter()
-            .map(|(wanted, _)| variables.iter().find(|(name, _)| name == wanted).map(|(_, value)| value))
-            .collect();
+        let values: Vec<Option<Input<'v>>> =
+            self.plan.variables.iter().map(|(wanted, _)| given(wanted)).collect();
         let result =
             eval::evaluate(&self.plan, &values, &mut meter).and_then(|value| value.to_json(&mut meter));
         (result.map_err(EvaluationError::from), meter.cost())
     }
+}
+
+/// What a variable stands for.
+#[derive(Clone, Debug)]
+pub enum Input<'v> {
+    /// A value; it is read by the variable's type, where it is looked at, and not copied.
+    Json(&'v Value),
+    /// Who decides about checks of authorization ([`Type::authorizer`]).
+    Authorizer(Arc<dyn Authorizer>),
+    /// The check of a resource that is filled in already ([`Type::resource_check`]).
+    ResourceCheck(Arc<dyn Authorizer>, Resource),
 }

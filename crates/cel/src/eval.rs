@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use keelson_apimachinery::Value as Json;
-
+use crate::environment::Input;
+use crate::library::authorizer::{Asker, Asking};
+use crate::library::extension::Extension;
 use crate::library::{collections, cost, operators, pattern};
 use crate::meter::{Failure, Meter, Outcome};
 use crate::plan::{Attribute, Call, Element, Equality, Fold, Member, Node, Pair, Plan, Root, Unwrap};
@@ -13,7 +14,7 @@ use crate::value::{Key, List, Map, Val, adapt, error, no_overload};
 /// Evaluates a plan. `variables` are in the plan's order.
 pub(crate) fn evaluate<'a>(
     plan: &'a Plan,
-    variables: &[Option<&'a Json>],
+    variables: &[Option<Input<'a>>],
     meter: &mut Meter,
 ) -> Outcome<Val<'a>> {
     let locals = vec![Ok(Val::Null); plan.locals];
@@ -30,7 +31,7 @@ pub(crate) fn constant(node: &Node) -> Outcome<Val<'static>> {
 
 struct Evaluation<'a, 'm> {
     variables: &'a [(String, Type)],
-    values: &'m [Option<&'a Json>],
+    values: &'m [Option<Input<'a>>],
     /// The variables of loops: values, or the errors that they have come to.
     locals: Vec<Result<Val<'a>, Box<str>>>,
     meter: &'m mut Meter,
@@ -80,7 +81,7 @@ impl<'a> Evaluation<'a, '_> {
     fn root(&mut self, root: &'a Root) -> Outcome<Val<'a>> {
         match root {
             Root::Variable(slot) => match (self.values.get(*slot), self.variables.get(*slot)) {
-                (Some(Some(value)), Some((_, type_))) => adapt(value, type_),
+                (Some(Some(value)), Some((_, type_))) => input(value, type_),
                 (_, Some((name, _))) => error(format!("no such attribute(s): {name}")),
                 _ => error("no such attribute(s)"),
             },
@@ -196,6 +197,9 @@ impl<'a> Evaluation<'a, '_> {
 
     fn member(&mut self, member: &'a Member) -> Outcome<Val<'a>> {
         let element = self.node(&member.element)?;
+        if let Val::String(text) = &element {
+            return Ok(Val::Bool(member.texts.contains(&**text)));
+        }
         if let Some(key) = element.key() {
             return Ok(Val::Bool(member.keys.contains(&key)));
         }
@@ -358,6 +362,17 @@ impl<'a> Evaluation<'a, '_> {
             },
         }
     }
+}
+
+/// A variable's value.
+fn input<'a>(given: &Input<'a>, type_: &'a Type) -> Outcome<Val<'a>> {
+    Ok(Val::extension(Extension::Asking(match given {
+        Input::Json(value) => return adapt(value, type_),
+        Input::Authorizer(authorizer) => Asking::Authorizer(Asker::user(authorizer.clone())),
+        Input::ResourceCheck(authorizer, resource) => {
+            Asking::Resource(Asker::user(authorizer.clone()), resource.clone())
+        }
+    })))
 }
 
 /// What `key` selects from `value`. Where `maybe`, nothing is no error.

@@ -25,10 +25,13 @@ mod meter;
 mod parse;
 mod plan;
 mod source;
+#[cfg(test)]
+mod tests;
 mod types;
 mod value;
 
-pub use environment::{Environment, Program};
+pub use environment::{Environment, Input, Program};
+pub use library::authorizer::{Authorizer, Check, Decision, Resource, Target};
 pub use meter::EvaluationError;
 pub use source::{CompileError, Issue};
 pub use types::{ObjectType, Type};

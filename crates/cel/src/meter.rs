@@ -3,10 +3,13 @@
 use std::fmt;
 
 /// The memory that one evaluation may ask for, in bytes; what it gives back isn't counted.
-const MEMORY: usize = 256 << 20;
+const MEMORY: usize = 64 << 20;
 
 /// How many steps an evaluation may take that cost doesn't count, as in comparing what is nested.
 const WORK: u64 = 50_000_000;
+
+/// How deep values may be nested that are compared.
+const LEVELS: usize = 1_000;
 
 /// Why an evaluation has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,11 +61,13 @@ pub(crate) struct Meter {
     budget: u64,
     memory: usize,
     work: u64,
+    /// How many levels of a value may still be gone down.
+    levels: usize,
 }
 
 impl Meter {
     pub(crate) fn new(budget: u64) -> Self {
-        Meter { cost: 0, budget, memory: MEMORY, work: WORK }
+        Meter { cost: 0, budget, memory: MEMORY, work: WORK, levels: LEVELS }
     }
 
     /// What was charged so far.
@@ -80,6 +85,14 @@ impl Meter {
     pub(crate) fn allocate(&mut self, bytes: usize) -> Outcome<()> {
         self.memory = self.memory.checked_sub(bytes).ok_or(Failure::Cancelled(EvaluationError::TooLarge))?;
         Ok(())
+    }
+
+    /// Goes down a level of a value, to run something there.
+    pub(crate) fn below<T>(&mut self, run: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+        self.levels = self.levels.checked_sub(1).ok_or(Failure::Cancelled(EvaluationError::TooLarge))?;
+        let result = run(self);
+        self.levels += 1;
+        result
     }
 
     /// Takes steps.

@@ -4,6 +4,7 @@
 //! variable is one step with all its qualifiers, as in cel-go, whose costs depend on it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use regex::Regex;
 
@@ -105,7 +106,9 @@ impl Call {
 pub(crate) struct Member {
     pub(crate) element: Node,
     pub(crate) list: Vec<Val<'static>>,
-    /// Those of the list that can be keys.
+    /// The texts in the list.
+    pub(crate) texts: BTreeSet<Arc<str>>,
+    /// Those of the others that can be keys.
     pub(crate) keys: BTreeSet<Key>,
 }
 
@@ -185,7 +188,8 @@ impl<'c> Planner<'c> {
             Kind::Ident(name) => Err(format!("no such attribute(s): {name}")),
             Kind::Select { operand, field, test } => {
                 let operand = self.node(operand)?;
-                Ok(qualified(operand, Node::Const(text(field)), false, *test))
+                let qualifier = Qualifier { key: Node::Const(text(field)), optional: false };
+                Ok(qualified(operand, qualifier, *test))
             }
             Kind::Call { target, function, args } => self.call(expr, target.as_deref(), function, args),
             Kind::List { elements, optional } => self.list(elements, optional),
@@ -213,8 +217,8 @@ impl<'c> Planner<'c> {
     fn call(&mut self, expr: &Expr, target: Option<&'c Expr>, name: &str, args: &'c [Expr]) -> Planned {
         if let ("_?._", [operand, field]) = (name, args) {
             let operand = self.node(operand)?;
-            let field = self.node(field)?;
-            return Ok(qualified(operand, field, true, false));
+            let qualifier = Qualifier { key: self.node(field)?, optional: true };
+            return Ok(qualified(operand, qualifier, false));
         }
         let Some(Meaning::Call { function, overloads, namespaced }) =
             self.checked.meanings.get(expr.id as usize)
@@ -239,7 +243,9 @@ impl<'c> Planner<'c> {
                 "orValue" => return Ok(Node::Otherwise(pair, Unwrap::Yes)),
                 "_[_]" | "_[?_]" => {
                     let [operand, index] = *pair;
-                    return Ok(qualified(operand, uncharged(index), function.name == "_[?_]", false));
+                    let optional = function.name == "_[?_]";
+                    let qualifier = Qualifier { key: uncharged(index), optional };
+                    return Ok(qualified(operand, qualifier, false));
                 }
                 _ => Vec::from(*pair),
             },
@@ -394,8 +400,7 @@ fn constant(literal: &Literal) -> Val<'static> {
 }
 
 /// `operand` with one more qualifier.
-fn qualified(operand: Node, key: Node, optional: bool, test: bool) -> Node {
-    let qualifier = Qualifier { key, optional };
+fn qualified(operand: Node, qualifier: Qualifier, test: bool) -> Node {
     match operand {
         Node::Attribute(mut attribute) if !attribute.test => {
             attribute.qualifiers.push(qualifier);
@@ -449,11 +454,17 @@ fn membership(args: Vec<Node>) -> Result<Result<Node, Vec<Node>>, String> {
     if !elements.iter().all(simple) {
         return Ok(Err(args));
     }
-    let keys = elements.iter().filter_map(Val::key).collect();
+    let (mut texts, mut keys) = (BTreeSet::new(), BTreeSet::new());
+    for key in elements.iter().filter_map(Val::key) {
+        match key {
+            Key::Text(text) => texts.insert(text),
+            other => keys.insert(other),
+        };
+    }
     let mut args = args;
     args.truncate(1);
     match args.pop() {
-        Some(element) => Ok(Ok(Node::Member(Box::new(Member { element, list: elements, keys })))),
+        Some(element) => Ok(Ok(Node::Member(Box::new(Member { element, list: elements, texts, keys })))),
         None => Err("no such overload".into()),
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Checked {
 }
 
 /// Types that can be named in expressions.
-const TYPE_NAMES: [(&str, Type); 17] = [
+const TYPE_NAMES: [(&str, Type); 15] = [
     ("bool", Type::Bool),
     ("bytes", Type::Bytes),
     ("double", Type::Double),
@@ -55,8 +55,6 @@ const TYPE_NAMES: [(&str, Type); 17] = [
     ("uint", Type::Uint),
     ("net.IP", Type::Opaque("net.IP")),
     ("net.CIDR", Type::Opaque("net.CIDR")),
-    ("kubernetes.Quantity", Type::Opaque("kubernetes.Quantity")),
-    ("kubernetes.URL", Type::Opaque("kubernetes.URL")),
 ];
 
 /// Checks an expression. `None` where it has errors: `issues` say which.

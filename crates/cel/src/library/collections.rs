@@ -49,7 +49,10 @@ pub(super) fn list_contains(meter: &mut Meter, list: &List<'_>, element: &Val<'_
     Ok(false)
 }
 
-fn size<'a>(_: &mut Meter, args: &[Val<'a>]) -> Outcome<Val<'a>> {
+fn size<'a>(meter: &mut Meter, args: &[Val<'a>]) -> Outcome<Val<'a>> {
+    if let [Val::String(text)] = args {
+        meter.work(text.len() as u64 / 64)?;
+    }
     match args {
         [value @ (Val::String(_) | Val::Bytes(_) | Val::List(_) | Val::Map(_))] => {
             Ok(Val::Int(i64::try_from(value.size()).unwrap_or(i64::MAX)))

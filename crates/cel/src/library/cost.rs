@@ -45,10 +45,21 @@ pub(crate) fn of_call(function: &str, overload: &str, args: &[Val<'_>], result: 
         | "less_equals_bytes"
         | "greater_equals_bytes"
         | "equals"
-        | "not_equals" => times(size(0).min(size(1)), TRAVERSAL),
+        | "not_equals" => times(smaller(args), TRAVERSAL),
         "add_string" | "add_bytes" => times(size(0) + size(1), TRAVERSAL),
         "matches_string" => pattern_cost(size(0), size(1)),
         "contains_string" => times(size(0), TRAVERSAL) * times(size(1), TRAVERSAL),
+        _ => 1,
+    }
+}
+
+/// The size of the smaller of two operands. Code points of much longer text aren't counted for it.
+fn smaller(args: &[Val<'_>]) -> u64 {
+    match args {
+        // A code point is four bytes at most.
+        [Val::String(a), Val::String(b)] if a.len() < b.len() / 4 => a.chars().count() as u64,
+        [Val::String(a), Val::String(b)] if b.len() < a.len() / 4 => b.chars().count() as u64,
+        [a, b] => a.size().min(b.size()),
         _ => 1,
     }
 }

@@ -3,19 +3,24 @@
 //! A library is a table of overloads: the function's name, the overload's, its signature and what it runs. The
 //! signature of a member function has a dot behind the receiver: `string.(int) -> string`.
 
+pub(crate) mod authorizer;
 pub(crate) mod collections;
 pub(crate) mod convert;
 pub(crate) mod cost;
 pub(crate) mod extension;
 mod format;
 mod lists;
+mod named_format;
+mod net;
 pub(crate) mod operators;
 mod optional;
 pub(crate) mod pattern;
 mod quantity;
+mod semver;
 mod sets;
 mod strings;
 pub(crate) mod time;
+mod url;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -72,7 +77,7 @@ pub(crate) fn function(name: &str) -> Option<&'static Function> {
     FUNCTIONS.get(name)
 }
 
-fn tables() -> [&'static [Row]; 10] {
+fn tables() -> [&'static [Row]; 15] {
     [
         operators::TABLE,
         collections::TABLE,
@@ -84,6 +89,11 @@ fn tables() -> [&'static [Row]; 10] {
         pattern::TABLE,
         optional::TABLE,
         quantity::TABLE,
+        url::TABLE,
+        net::TABLE,
+        named_format::TABLE,
+        semver::TABLE,
+        authorizer::TABLE,
     ]
 }
 
@@ -158,7 +168,7 @@ fn read_type(text: &str, open: &mut u32) -> Option<Type> {
         "bytes" => Type::Bytes,
         "timestamp" => Type::Timestamp,
         "duration" => Type::Duration,
-        _ => Type::Opaque(extension::TYPES.iter().find(|name| **name == text)?),
+        _ => Type::Opaque(extension::type_named(text)?),
     })
 }
 

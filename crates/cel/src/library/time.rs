@@ -262,6 +262,11 @@ pub(crate) fn parse_timestamp(text: &str) -> Result<Instant, Unreadable> {
     Instant::new(seconds, nanos, offset).map_err(|_| Unreadable::Overflow)
 }
 
+/// Whether a text is a date such as `2024-02-29`.
+pub(super) fn is_date(text: &str) -> bool {
+    read_date(text).is_some_and(|(_, rest)| rest.is_empty())
+}
+
 /// Reads a property of the format `date` or `date-time`.
 pub(crate) fn parse_date_or_timestamp(text: &str) -> Outcome<Instant> {
     if let Some((days, "")) = read_date(text) {

@@ -208,41 +208,37 @@ impl<'a> Parser<'a, '_> {
         self.bounded(expr)
     }
 
-    /// Operators that bind at least as strongly as `least`.
+    /// Operands, with operators between them that bind at least as strongly as `least`.
     fn binary(&mut self, least: u8) -> Parsed {
-        if least > 5 {
-            return self.unary();
-        }
-        if least <= 2 {
-            return self.logical(least);
-        }
-        let rule = if least == 3 { Rule::Relation } else { Rule::Calculation };
-        self.enter(rule)?;
-        let mut levels = 1;
-        // Comparisons are a level of their own; sums and products are one rule, whose operands bind stronger.
-        let mut left = if least == 3 { self.binary(4)? } else { self.unary()? };
+        let mut left = self.unary()?;
+        let mut levels = [0; 2];
         while let Some((strength, function)) = self.operator(least) {
-            let sign = self.advance();
-            let right = if strength == 5 { self.unary()? } else { self.binary(strength + 1)? };
+            if strength <= 2 {
+                left = self.logical(left, strength, function)?;
+                continue;
+            }
+            let rule = if strength == 3 { Rule::Relation } else { Rule::Calculation };
             self.enter(rule)?;
-            levels += 1;
-            left = self.maker.call(sign.at, function, vec![left, right]);
+            levels[usize::from(strength > 3)] += 1;
+            let sign = self.advance();
+            let right = self.binary(strength + 1)?;
+            let expr = self.maker.call(sign.at, function, vec![left, right]);
+            left = self.bounded(expr)?;
         }
-        self.leave(rule, levels);
-        self.bounded(left)
+        self.leave(Rule::Relation, levels[0]);
+        self.leave(Rule::Calculation, levels[1]);
+        Ok(left)
     }
 
-    /// `||` and `&&`: a chain of them becomes a balanced tree, as cel-go makes it.
-    fn logical(&mut self, strength: u8) -> Parsed {
-        let mut terms = vec![self.binary(strength + 1)?];
+    /// `||` or `&&` after a first term: a chain of them becomes a balanced tree, as cel-go makes it.
+    fn logical(&mut self, first: Expr, strength: u8, function: &'static str) -> Parsed {
+        let mut terms = vec![first];
         let mut signs = Vec::new();
         while self.operator(strength).is_some_and(|(found, _)| found == strength) {
             signs.push(self.advance().at);
             terms.push(self.binary(strength + 1)?);
         }
-        let function = if strength == 1 { "_||_" } else { "_&&_" };
-        let expr = self.balanced(function, &signs, &mut terms.into_iter());
-        match expr {
+        match self.balanced(function, &signs, &mut terms.into_iter()) {
             Some(expr) => self.bounded(expr),
             None => Err(Ended),
         }

@@ -23,7 +23,7 @@ impl Val<'_> {
             (Val::Type(a), Val::Type(b)) => a == b,
             (Val::Optional(a), Val::Optional(b)) => match (a, b) {
                 (None, None) => true,
-                (Some(a), Some(b)) => a.equals(b, meter)?,
+                (Some(a), Some(b)) => meter.below(|meter| a.equals(b, meter))?,
                 _ => false,
             },
             (Val::Extension(a), Val::Extension(b)) => a.equals(b)?,
@@ -32,7 +32,8 @@ impl Val<'_> {
                     return Ok(false);
                 }
                 for (a, b) in a.iter().zip(b.iter()) {
-                    if !a?.equals(&b?, meter)? {
+                    let (a, b) = (a?, b?);
+                    if !meter.below(|meter| a.equals(&b, meter))? {
                         return Ok(false);
                     }
                 }
@@ -44,7 +45,10 @@ impl Val<'_> {
                 }
                 for (key, value) in a.entries() {
                     let equal = match b.get(&key) {
-                        Some(other) => value?.equals(&other?, meter)?,
+                        Some(other) => {
+                            let (value, other) = (value?, other?);
+                            meter.below(|meter| value.equals(&other, meter))?
+                        }
                         None => false,
                     };
                     if !equal {

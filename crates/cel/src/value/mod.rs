@@ -77,6 +77,12 @@ pub(crate) enum Key {
     Text(Arc<str>),
 }
 
+impl Key {
+    fn is_text(&self, text: &str) -> bool {
+        matches!(self, Key::Text(own) if **own == *text)
+    }
+}
+
 impl std::ops::Deref for Text<'_> {
     type Target = str;
 
@@ -275,12 +281,10 @@ impl<'a> Map<'a> {
 
     /// The value of a key, where there is one.
     pub(crate) fn get(&self, key: &Val<'_>) -> Option<Outcome<Val<'a>>> {
-        match self {
-            Map::Json(map, shape) => match key {
-                Val::String(key) => json_member(map, *shape, key),
-                _ => None,
-            },
-            Map::Made(map) => map.get(&key.key()?).map(|(_, value)| Ok(value.clone())),
+        match (self, key) {
+            (_, Val::String(key)) => self.member(key),
+            (Map::Json(..), _) => None,
+            (Map::Made(map), key) => map.get(&key.key()?).map(|(_, value)| Ok(value.clone())),
         }
     }
 
@@ -288,7 +292,15 @@ impl<'a> Map<'a> {
     pub(crate) fn member(&self, key: &str) -> Option<Outcome<Val<'a>>> {
         match self {
             Map::Json(map, shape) => json_member(map, *shape, key),
-            Map::Made(map) => map.get(&Key::Text(key.into())).map(|(_, value)| Ok(value.clone())),
+            Map::Made(map) => {
+                // Text that is longer than keys are isn't copied for the look-up.
+                let found = if key.len() <= 256 {
+                    map.get(&Key::Text(key.into()))
+                } else {
+                    map.iter().find(|(other, _)| other.is_text(key)).map(|(_, entry)| entry)
+                };
+                found.map(|(_, value)| Ok(value.clone()))
+            }
         }
     }
 
