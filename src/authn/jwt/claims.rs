@@ -116,7 +116,7 @@ impl Claims {
             issuer: text("iss")?.to_owned(),
             audiences: self.strings("aud")?,
             expires: self.seconds("exp")?,
-            not_before: self.seconds("nbf")?.filter(|_| self.get("nbf") != Some(&Value::Null)),
+            not_before: self.seconds("nbf")?,
         })
     }
 
