@@ -73,7 +73,7 @@ async fn a_changed_file_is_taken_over_and_a_bad_one_is_not() {
     };
     assert!(metrics.contains(&of(&second)) && !metrics.contains(&of(&first)), "{metrics}");
     let metrics = look(&configuration(&[]).to_string(), false, ["nobody's", "nobody's"]).await;
-    assert!(metrics.contains(&format!("status=\"success\"}} 3\n")), "{metrics}");
+    assert!(metrics.contains("status=\"success\"} 3\n"), "{metrics}");
     assert_eq!(changes.load(Ordering::SeqCst), 3, "what was kept of tokens is forgotten with each change");
     drop(reloader);
     running.stop().await;
