@@ -192,7 +192,11 @@ fn broken(error: &(dyn std::error::Error + 'static)) -> OutboundError {
         let closed = error
             .downcast_ref::<hyper::Error>()
             .is_some_and(|error| error.is_closed() || error.is_canceled() || error.is_incomplete_message());
-        by_peer |= reset || closed;
+        // The peer is about to end the connection, or had no time for the request: it did nothing with it.
+        let refused = error
+            .downcast_ref::<h2::Error>()
+            .is_some_and(|error| error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM));
+        by_peer |= reset || closed || refused;
         next = error.source();
     }
     OutboundError::Broken { reason: innermost(error), by_peer }

@@ -22,6 +22,7 @@ use rustls::ServerConfig;
 use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::PrivateKeyDer;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
 /// What the peer does with a request.
@@ -31,6 +32,8 @@ pub(crate) enum Reply {
     Answer(u16, String),
     /// Answers with this code, these headers and body.
     With(u16, Vec<(&'static str, &'static str)>, String),
+    /// Answers with 200 and this body, and takes no more requests on the connection.
+    Last(String),
     /// Never answers.
     Hang,
 }
@@ -49,7 +52,6 @@ pub(crate) struct Asked {
     pub(crate) body: Bytes,
 }
 
-#[allow(dead_code, reason = "for the tests of other rooms")]
 impl Asked {
     /// The body's tree.
     pub(crate) fn tree(&self) -> Value {
@@ -97,7 +99,6 @@ pub(crate) struct Manner {
     pub(crate) self_signed: bool,
 }
 
-#[allow(dead_code, reason = "for the tests of other rooms")]
 impl Peer {
     /// A peer that answers so; the function gets the number of the request, from 0 on.
     pub(crate) async fn start(reply: impl Fn(usize, &Asked) -> Reply + Send + Sync + 'static) -> Peer {
@@ -191,10 +192,12 @@ impl Peer {
     }
 }
 
+type Reaction = Arc<dyn Fn(usize, &Asked) -> Reply + Send + Sync>;
+
 async fn serve(
     listener: TcpListener,
     config: ServerConfig,
-    reply: Arc<dyn Fn(usize, &Asked) -> Reply + Send + Sync>,
+    reply: Reaction,
     asked: Arc<Mutex<Vec<Asked>>>,
     connections: Arc<AtomicUsize>,
     tasks: TaskGroup,
@@ -205,12 +208,20 @@ async fn serve(
         let (acceptor, reply, asked) = (acceptor.clone(), reply.clone(), asked.clone());
         tasks.spawn("peer connection", async move {
             let Ok(stream) = acceptor.accept(stream).await else { return };
+            let last = Arc::new(Notify::new());
+            let leaving = last.clone();
             let service = service_fn(move |request: Request<Incoming>| {
-                let (reply, asked) = (reply.clone(), asked.clone());
-                async move { Ok::<_, Infallible>(answer(request, &*reply, &asked).await) }
+                let (reply, asked, last) = (reply.clone(), asked.clone(), last.clone());
+                async move { Ok::<_, Infallible>(answer(request, &*reply, &asked, &last).await) }
             });
-            let connection = auto::Builder::new(TokioExecutor::new());
-            drop(connection.serve_connection(TokioIo::new(stream), service).await);
+            let builder = auto::Builder::new(TokioExecutor::new());
+            let connection = builder.serve_connection(TokioIo::new(stream), service);
+            let mut connection = std::pin::pin!(connection);
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                () = leaving.notified() => connection.as_mut().graceful_shutdown(),
+            }
+            drop(connection.await);
         });
     }
 }
@@ -219,6 +230,7 @@ async fn answer(
     request: Request<Incoming>,
     reply: &(dyn Fn(usize, &Asked) -> Reply + Send + Sync),
     asked: &Mutex<Vec<Asked>>,
+    last: &Notify,
 ) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
@@ -230,6 +242,10 @@ async fn answer(
     };
     let (code, headers, body) = match reply(number, &this) {
         Reply::Hang => std::future::pending().await,
+        Reply::Last(body) => {
+            last.notify_one();
+            (200, Vec::new(), body)
+        }
         Reply::Answer(code, body) => (code, Vec::new(), body),
         Reply::With(code, headers, body) => (code, headers, body),
     };

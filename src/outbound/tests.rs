@@ -153,6 +153,24 @@ async fn what_failed_in_passing_is_sent_again() {
     check(503, vec![("retry-after", "0")], 5, true).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_ends_its_connections_is_asked_on_others() {
+    for old in [true, false] {
+        let manner = Manner { old, ..Manner::default() };
+        let peer = Peer::start_so(manner, |n, _| match n % 2 {
+            0 => Reply::Last("fine".to_owned()),
+            _ => Reply::ok("fine"),
+        })
+        .await;
+        let webhook = quick(&peer);
+        for n in 0..100 {
+            let answer = webhook.post(Bytes::from_static(b"{}"), SOON).await;
+            assert_eq!(answer.as_deref(), Ok(&b"fine"[..]), "{n} over {manner:?}");
+        }
+        assert!(peer.connections() > 20, "{}", peer.connections());
+    }
+}
+
 #[tokio::test]
 async fn attempts_end_with_their_number_and_with_time() {
     let peer = Peer::start(|_, _| Reply::Answer(500, "broken".to_owned())).await;

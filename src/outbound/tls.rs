@@ -82,10 +82,11 @@ fn verifier(tls: &Tls, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCe
     let mut pinned = Vec::new();
     match &tls.authorities {
         Some(pem) => {
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate.map_err(|error| wrong(format!("authorities: {error}")))?;
-                roots.add(certificate.clone()).map_err(|error| wrong(format!("authorities: {error}")))?;
-                pinned.push(certificate);
+            // What can't be read beside what can is overlooked, as Go does.
+            for certificate in CertificateDer::pem_slice_iter(pem).flatten() {
+                if roots.add(certificate.clone()).is_ok() {
+                    pinned.push(certificate);
+                }
             }
             if pinned.is_empty() {
                 return Err(wrong("unable to load root certificates: no certificate found"));
