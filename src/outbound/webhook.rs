@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, Uri};
 use keelson_apimachinery::codec::json;
+use keelson_apimachinery::scalar;
 use keelson_base::clock::{self, Instant};
 use keelson_base::random;
 use keelson_base::task::blocking;
@@ -299,11 +300,7 @@ impl Current {
 
 /// The URL with `timeout` in its query, as clients of Kubernetes tell how long they wait.
 fn with_timeout(url: &Uri, within: Duration) -> Uri {
-    // Whole seconds or milliseconds, as Go writes them.
-    let text = match within.as_millis() {
-        millis if millis % 1000 == 0 && millis < 60_000 => format!("{}s", millis / 1000),
-        millis => format!("{}s", millis as f64 / 1000.0),
-    };
+    let text = scalar::Duration(i64::try_from(within.as_nanos()).unwrap_or(i64::MAX));
     let mut parts = url.clone().into_parts();
     let Ok(path) = format!("{}?timeout={text}", url.path()).parse() else { return url.clone() };
     parts.path_and_query = Some(path);
