@@ -171,8 +171,8 @@ impl Type {
         first.into_iter().chain(second)
     }
 
-    /// Whether this type is made of more than `limit` types. Looks at no more than that.
-    pub(crate) fn is_larger_than(&self, limit: usize) -> bool {
+    /// Of how many types this one is made, where that are no more than `limit`. Looks at no more than that.
+    pub(crate) fn size_up_to(&self, limit: usize) -> Option<usize> {
         fn count(type_: &Type, left: &mut usize) -> bool {
             if *left == 0 {
                 return false;
@@ -181,7 +181,7 @@ impl Type {
             type_.parameters().all(|parameter| count(parameter, left))
         }
         let mut left = limit;
-        !count(self, &mut left)
+        count(self, &mut left).then(|| limit - left)
     }
 
     /// The name that `type(x)` prints for values of this type.
@@ -265,7 +265,7 @@ mod tests {
         for _ in 0..10 {
             type_ = Type::map(type_.clone(), type_);
         }
-        assert!(type_.is_larger_than(1000));
-        assert!(!type_.is_larger_than(5000));
+        assert_eq!(type_.size_up_to(1000), None);
+        assert_eq!(type_.size_up_to(5000), Some(2047));
     }
 }

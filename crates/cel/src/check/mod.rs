@@ -15,6 +15,9 @@ use crate::types::Type;
 /// Types that are made of more than this are refused: they double with each level of `{x: x}`.
 const LARGEST_TYPE: usize = 2_000;
 
+/// All types of an expression together may be made of as many.
+const LARGEST_TYPES: usize = 2_000_000;
+
 /// What the name or call of an expression means.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Meaning {
@@ -69,14 +72,22 @@ pub(crate) fn check(tree: Tree, variables: &BTreeMap<String, Type>, issues: &mut
         meanings: vec![Meaning::Plain; count],
         scopes: Vec::new(),
         substitution: Substitution::default(),
+        left: LARGEST_TYPES,
     };
     checker.expr(&root);
-    let output = checker.substitution.apply(checker.type_of(&root), true);
-    let meanings = checker.meanings;
-    if issues.is_empty() {
-        validate::literals(&root, &places, issues);
+    let Checker { substitution, mut types, meanings, issues, .. } = checker;
+    if !issues.is_empty() {
+        return None;
     }
-    issues.is_empty().then(|| Checked { tree: Tree { root, places }, meanings, output })
+    for type_ in &mut types {
+        *type_ = substitution.apply(type_, true);
+    }
+    validate::validate(&root, &places, &types, issues);
+    if !issues.is_empty() {
+        return None;
+    }
+    let output = types.get(root.id as usize).cloned().unwrap_or(Type::Dyn);
+    Some(Checked { tree: Tree { root, places }, meanings, output })
 }
 
 struct Checker<'e> {
@@ -89,6 +100,8 @@ struct Checker<'e> {
     /// The variables of loops, the innermost last.
     scopes: Vec<(String, Type)>,
     substitution: Substitution,
+    /// How much larger types may still grow together.
+    left: usize,
 }
 
 impl Checker<'_> {
@@ -101,11 +114,15 @@ impl Checker<'_> {
     }
 
     fn set(&mut self, expr: &Expr, type_: Type) {
-        let type_ = if type_.is_larger_than(LARGEST_TYPE) {
-            self.report(expr, "the type of this expression is too large".to_owned());
-            Type::Error
-        } else {
-            type_
+        let type_ = match type_.size_up_to(LARGEST_TYPE.min(self.left)) {
+            Some(size) => {
+                self.left -= size;
+                type_
+            }
+            None => {
+                self.report(expr, "the type of this expression is too large".to_owned());
+                Type::Error
+            }
         };
         if let Some(slot) = self.types.get_mut(expr.id as usize) {
             *slot = type_;
@@ -332,7 +349,7 @@ impl Checker<'_> {
             if optional.contains(&i) {
                 type_ = self.unwrapped(element, type_);
             }
-            joined = Some(self.join(element, joined, type_));
+            joined = Some(self.join(joined, type_));
         }
         let element = joined.unwrap_or_else(|| self.substitution.open());
         self.set(expr, Type::list(element));
@@ -345,13 +362,13 @@ impl Checker<'_> {
         let (mut keys, mut values) = (None, None);
         for entry in entries {
             self.expr(&entry.key);
-            keys = Some(self.join(&entry.key, keys, self.type_of(&entry.key).clone()));
+            keys = Some(self.join(keys, self.type_of(&entry.key).clone()));
             self.expr(&entry.value);
             let mut type_ = self.type_of(&entry.value).clone();
             if entry.optional {
                 type_ = self.unwrapped(&entry.value, type_);
             }
-            values = Some(self.join(&entry.value, values, type_));
+            values = Some(self.join(values, type_));
         }
         let key = keys.unwrap_or_else(|| self.substitution.open());
         let value = values.unwrap_or_else(|| self.substitution.open());
@@ -372,18 +389,15 @@ impl Checker<'_> {
         }
     }
 
-    /// The type of elements of both types; literals of lists and maps have elements of one.
-    fn join(&mut self, expr: &Expr, before: Option<Type>, now: Type) -> Type {
-        let Some(before) = before else {
-            return now;
-        };
-        if self.substitution.assignable(&before, &now) {
-            return most_general(&before, &now).clone();
+    /// The type of elements of both types. (That they are of one is seen to when all types are known.)
+    fn join(&mut self, before: Option<Type>, now: Type) -> Type {
+        match before {
+            None => now,
+            Some(before) if self.substitution.assignable(&before, &now) => {
+                most_general(&before, &now).clone()
+            }
+            Some(_) => Type::Dyn,
         }
-        let (expected, found) =
-            (self.substitution.apply(&before, false), self.substitution.apply(&now, false));
-        self.report(expr, format!("expected type '{expected}' but found '{found}'"));
-        Type::Error
     }
 
     fn comprehension(&mut self, expr: &Expr, c: &Comprehension) {

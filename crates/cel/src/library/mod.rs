@@ -8,7 +8,7 @@ pub(crate) mod collections;
 pub(crate) mod convert;
 pub(crate) mod cost;
 pub(crate) mod extension;
-mod format;
+pub(crate) mod format;
 mod lists;
 mod named_format;
 mod net;

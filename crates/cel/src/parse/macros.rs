@@ -59,17 +59,17 @@ fn done(made: Made) -> Expanded {
     }
 }
 
-fn has(maker: &mut Maker, at: Offset, args: Vec<Expr>) -> Made {
-    for arg in args {
-        let place = maker.place(&arg);
-        return match arg.kind {
-            Kind::Select { operand, field, test: false } => {
-                Ok(maker.make(at, Kind::Select { operand, field, test: true }))
-            }
-            _ => Err((place, "invalid argument to has() macro")),
-        };
+fn has(maker: &mut Maker, at: Offset, mut args: Vec<Expr>) -> Made {
+    let Some(arg) = args.pop() else {
+        return Err((at, "invalid argument to has() macro"));
+    };
+    let place = maker.place(&arg);
+    match arg.kind {
+        Kind::Select { operand, field, test: false } => {
+            Ok(maker.make(at, Kind::Select { operand, field, test: true }))
+        }
+        _ => Err((place, "invalid argument to has() macro")),
     }
-    Err((at, "invalid argument to has() macro"))
 }
 
 struct Macros<'m> {

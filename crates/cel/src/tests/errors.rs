@@ -122,6 +122,25 @@ fn names_and_types() {
             "Object{a: 1}",
             "ERROR: <input>:1:7: undeclared reference to 'Object' (in container '')\n | Object{a: 1}\n | ......^",
         ),
+        (
+            "[dyn(1), 'a']",
+            "ERROR: <input>:1:10: expected type 'dyn' but found 'string'\n | [dyn(1), 'a']\n | .........^",
+        ),
+        (
+            "'%d'.format(['a'])",
+            "ERROR: <input>:1:14: error during formatting: decimal clause can only be used on integers, was given \
+             string\n | '%d'.format(['a'])\n | .............^",
+        ),
+        (
+            "'%s'.format([1, 2])",
+            "ERROR: <input>:1:12: too many arguments supplied to string.format (expected 1, got 2)\n | \
+             '%s'.format([1, 2])\n | ...........^",
+        ),
+        (
+            "'%a'.format([1])",
+            "ERROR: <input>:1:12: could not parse formatting clause: unrecognized formatting clause \"a\"\n | \
+             '%a'.format([1])\n | ...........^",
+        ),
         ("duration('x')", "ERROR: <input>:1:10: invalid duration argument\n | duration('x')\n | .........^"),
         (
             "timestamp('x')",
@@ -168,6 +187,11 @@ fn evaluation() {
         ("'abc'.charAt(ints[0] + 1)", "index out of range: 4"),
         ("'abc'.substring(2, 1)", "invalid substring range. start: 2, end: 1"),
         ("'a'.matches(x.text + '(')", "error parsing regexp: unclosed group: `abc(`"),
+        (
+            "'%d'.format([x.text])",
+            "error during formatting: decimal clause can only be used on integers, was given string",
+        ),
+        ("('%' + 's').format(ints.filter(i, i > 9))", "index 0 out of range"),
         ("[].max()", "max called on empty list"),
         (
             "quantity('nope')",

@@ -46,7 +46,7 @@ impl Val<'_> {
             Val::Extension(extension) => Json::from(extension.to_string()),
             // What is of the input goes out as it came.
             Val::List(List::Json(elements, _)) => {
-                meter.allocate(elements.len() * size_of::<Json>())?;
+                meter.allocate(size_of_val(*elements))?;
                 Json::Array(elements.to_vec())
             }
             Val::Map(Map::Json(members, _)) => Json::Object((*members).clone()),
