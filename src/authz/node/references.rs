@@ -160,7 +160,10 @@ fn visit_volume_secrets(volume: &Object, of_claim: &str, visit: &mut dyn FnMut(&
             visit(namespace, name);
         }
     };
-    let or_of_claim = |namespace| if namespace == "" { of_claim } else { namespace };
+    let or_of_claim = |namespace| match namespace {
+        "" => of_claim,
+        own => own,
+    };
     if let Some(file) = volume.at(&["spec", "azureFile"]) {
         found(or_of_claim(file.str_at(&["secretNamespace"])), file.str_at(&["secretName"]));
     }
