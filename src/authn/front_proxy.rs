@@ -36,6 +36,9 @@ pub struct Config {
 impl Config {
     /// What an administrator should know of these headers, for the log.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
+        let all = [&self.username_headers, &self.uid_headers, &self.group_headers];
+        let odd = all.into_iter().flatten().filter(|name| name.parse::<HeaderName>().is_err());
+        let odd = odd.map(|name| format!("{name:?} is no header's name: no front proxy can send it"));
         let lists = [
             ("--requestheader-username-headers", &self.username_headers, "X-Remote-User", "header"),
             ("--requestheader-group-headers", &self.group_headers, "X-Remote-Group", "header"),
@@ -46,7 +49,7 @@ impl Config {
                 "header prefix",
             ),
         ];
-        lists.into_iter().filter_map(|(flag, list, standard, what)| {
+        let lacking = lists.into_iter().filter_map(|(flag, list, standard, what)| {
             let lacks = !list.is_empty() && !list.iter().any(|name| name.eq_ignore_ascii_case(standard));
             lacks.then(|| {
                 format!(
@@ -54,7 +57,8 @@ impl Config {
                      work"
                 )
             })
-        })
+        });
+        lacking.chain(odd)
     }
 }
 

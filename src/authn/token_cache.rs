@@ -30,6 +30,7 @@ pub const KEPT_FOR: Duration = Duration::from_secs(10);
 
 type Judgement = Result<Option<Believed>, String>;
 type Flight = Shared<BoxFuture<'static, Judgement>>;
+type WeakFlight = WeakShared<BoxFuture<'static, Judgement>>;
 
 /// An authenticator whose judgements are kept for a while. See the module.
 pub struct Cached<T> {
@@ -47,7 +48,8 @@ pub struct Cached<T> {
 struct Kept {
     key: hmac::Key,
     tokens: Recent<Entry>,
-    flights: Mutex<HashMap<Key, (u64, WeakShared<BoxFuture<'static, Judgement>>)>>,
+    /// With the number of each.
+    flights: Mutex<HashMap<Key, (u64, WeakFlight)>>,
     next_flight: AtomicU64,
     /// Counts how often everything was forgotten: what was judged before that is not kept.
     epoch: AtomicU64,

@@ -577,6 +577,9 @@ fn front_proxies_are_believed_where_their_authorities_are_named() {
     assert_eq!(read.group_headers, strings(&["X-Remote-Group", "X-Group"]));
     assert_eq!(read.extra_prefixes, strings(&["X-Remote-Extra-"]));
     assert_eq!(read.warnings().count(), 0);
+    let odd = config(&[all[0], "--requestheader-group-headers=X-Remote-Group, X-Group"]).authentication;
+    let warnings: Vec<String> = odd.front_proxy.expect("front proxies").warnings().collect();
+    assert_eq!(warnings, ["\" X-Group\" is no header's name: no front proxy can send it"]);
     let unusual =
         config(&[all[0], "--requestheader-username-headers=X-User", "--requestheader-allowed-names="]);
     let read = unusual.authentication.front_proxy.expect("front proxies");
