@@ -31,11 +31,10 @@ const AGGREGATED: [(MediaType, &str); 3] = [
 
 /// The discovery documents of all that is served.
 pub(super) struct Discovery {
-    /// By path without a slash at its end. `/api` is made a request at a time: it names the server.
+    /// By path without a slash at its end.
     plain: HashMap<String, Document>,
     /// For `/api` and `/apis`.
     aggregated: HashMap<&'static str, Aggregated>,
-    legacy_versions: Vec<Value>,
 }
 
 struct Document {
@@ -53,11 +52,12 @@ struct Aggregated {
 type Groups<'a> = Vec<(&'a Text, Vec<(&'a Text, Vec<&'a Resource>)>)>;
 
 impl Discovery {
-    /// The documents of these resources, which are in discovery's order.
+    /// The documents of these resources, which are in discovery's order. `external` is where clients outside find the
+    /// server, with a port.
     ///
     /// # Errors
     /// Where a document does not fit its type: the facts are wrong.
-    pub(super) fn new(resources: &[Resource]) -> Result<Self, Status> {
+    pub(super) fn new(resources: &[Resource], external: &str) -> Result<Self, Status> {
         let groups = grouped(resources);
         let mut plain = HashMap::new();
         let mut list = Vec::new();
@@ -80,10 +80,9 @@ impl Discovery {
         plain.insert("/apis".into(), Document { kind: "APIGroupList", tree, api_version: "v1" });
         let (legacy, named): (Groups<'_>, Groups<'_>) =
             groups.iter().cloned().partition(|(g, _)| g.is_empty());
-        let legacy_versions =
-            legacy.iter().flat_map(|(_, v)| v).map(|(v, _)| Value::from(v.as_str())).collect();
+        plain.insert("/api".into(), api_versions(&legacy, external));
         let aggregated = [("/api", aggregate(&legacy)?), ("/apis", aggregate(&named)?)].into();
-        Ok(Discovery { plain, aggregated, legacy_versions })
+        Ok(Discovery { plain, aggregated })
     }
 
     /// The answer, where the path is one of discovery's.
@@ -114,27 +113,27 @@ impl Discovery {
         let format = Format { media_type: accepted.media_type, pretty: accepted.pretty };
         match self.plain.get(path) {
             Some(document) => document.respond(format),
-            None => self.api_versions(request).respond(format),
+            None => Err(Status::internal("a document without its plain form")),
         }
-    }
-
-    /// `/api`, which says where the client reached the server.
-    fn api_versions(&self, request: &Parts) -> Document {
-        let authority = request.uri.authority().map(|a| a.as_str());
-        let host = request.headers.get(http::header::HOST).and_then(|h| h.to_str().ok());
-        let mut address = Map::new();
-        address.insert("clientCIDR", "0.0.0.0/0");
-        address.insert("serverAddress", authority.or(host).unwrap_or_default());
-        let mut tree = Map::new();
-        tree.insert("versions", self.legacy_versions.clone());
-        tree.insert("serverAddressByClientCIDRs", vec![Value::Object(address)]);
-        Document { kind: "APIVersions", tree, api_version: "" }
     }
 
     /// The paths of all documents, for the index at `/`.
     pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
-        self.plain.keys().map(String::as_str).chain(["/api"])
+        self.plain.keys().map(String::as_str)
     }
+}
+
+/// `/api`, which says where the server is.
+fn api_versions(legacy: &Groups<'_>, external: &str) -> Document {
+    let mut address = Map::new();
+    address.insert("clientCIDR", "0.0.0.0/0");
+    address.insert("serverAddress", external);
+    let versions: Vec<Value> =
+        legacy.iter().flat_map(|(_, v)| v).map(|(v, _)| Value::from(v.as_str())).collect();
+    let mut tree = Map::new();
+    tree.insert("versions", versions);
+    tree.insert("serverAddressByClientCIDRs", vec![Value::Object(address)]);
+    Document { kind: "APIVersions", tree, api_version: "" }
 }
 
 impl Document {

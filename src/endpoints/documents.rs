@@ -20,12 +20,13 @@ pub(super) struct Documents {
 }
 
 impl Documents {
-    /// The documents of the built-in resources. `others` are paths that the index lists besides.
+    /// The documents of the built-in resources. `others` are paths that the index lists besides; `external` is where
+    /// clients outside find the server, with a port.
     ///
     /// # Errors
     /// Where a document does not fit its type: the facts are wrong.
-    pub(super) fn new(others: &[String]) -> Result<Self, Status> {
-        let discovery = Discovery::new(keelson_api::resources())?;
+    pub(super) fn new(others: &[String], external: &str) -> Result<Self, Status> {
+        let discovery = Discovery::new(keelson_api::resources(), external)?;
         let openapi = OpenApi::new();
         let mut paths: Vec<String> = discovery.paths().map(str::to_owned).collect();
         paths.extend(keelson_api::openapi::v3_paths().iter().map(|path| format!("/openapi/v3/{path}")));

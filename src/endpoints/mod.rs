@@ -98,6 +98,8 @@ pub struct EndpointsConfig {
     pub components: Arc<dyn Components>,
     /// Paths that the server answers itself, for the index at `/`.
     pub server_paths: Vec<String>,
+    /// Where clients outside find the server: a host with a port.
+    pub external_address: String,
 }
 
 /// All endpoints of the built-in kinds.
@@ -110,7 +112,7 @@ pub struct Endpoints {
 impl Endpoints {
     /// Endpoints over the stores of a registry.
     pub fn new(registry: Arc<Registry>, config: EndpointsConfig) -> Self {
-        let documents = Documents::new(&config.server_paths)
+        let documents = Documents::new(&config.server_paths, &config.external_address)
             .expect("the documents are made of constant tables, and tests make them, too");
         let catalogue = Catalogue::new(|r| registry.store(&r.group, &r.plural).cloned());
         Endpoints { catalogue, documents, config }

@@ -25,7 +25,8 @@ use super::metrics::MetricsLayer;
 use super::panic_recovery::PanicRecoveryLayer;
 use super::request_deadline::RequestDeadlineLayer;
 use super::request_info::RequestInfoLayer;
-use super::shutdown::ShutdownLayer;
+use super::retry_after::RetryAfterLayer;
+use super::shutdown::{Pace, ShutdownLayer};
 use crate::authn::Authenticator;
 use crate::authz::Authorizer;
 use crate::authz::impersonation::Impersonation;
@@ -49,8 +50,14 @@ pub struct Parts {
     pub max_mutating: Option<u32>,
     /// Holds a token for each request that has to finish before the server ends.
     pub in_flight: TaskTracker,
+    /// Holds a token for each long-running request.
+    pub watches: TaskTracker,
+    /// Over how long they are ended; zero for all at once.
+    pub watch_grace: Duration,
     /// Ends the answers to long-running requests.
     pub end_watches: Signal,
+    /// From when on new requests are told to come back, where they are.
+    pub refuse: Signal,
     /// What `Strict-Transport-Security` says; no such header where absent.
     pub strict_transport_security: Option<HeaderValue>,
     /// With how many of its requests a connection over HTTP/2 ends, between 0 and 1.
@@ -75,10 +82,16 @@ where
         .layer(RequestInfoLayer)
         .layer(MetricsLayer { metrics: metrics() })
         .layer(AccessLogLayer)
+        .layer(RetryAfterLayer { refuse: parts.refuse.clone() })
         .layer(HstsLayer { directives: parts.strict_transport_security.clone() })
         .layer(cache_control::layer())
         .layer(GoawayLayer { chance: parts.goaway_chance })
-        .layer(ShutdownLayer { in_flight: parts.in_flight.clone(), end_watches: parts.end_watches.clone() })
+        .layer(ShutdownLayer {
+            in_flight: parts.in_flight.clone(),
+            watches: parts.watches.clone(),
+            end_watches: parts.end_watches.clone(),
+            pace: Pace::over(parts.watch_grace),
+        })
         .layer(RequestDeadlineLayer { limit: parts.request_timeout, metrics: metrics() })
         .layer(CorsLayer { origins: parts.allowed_origins.clone() })
         .layer(AuthenticationLayer { authenticator: parts.authenticator.clone(), metrics: metrics() })

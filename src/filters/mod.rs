@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod panic_recovery;
 pub mod request_deadline;
 pub mod request_info;
+pub mod retry_after;
 pub mod shutdown;
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use super::connection::Connection;
 use crate::authn::token_file::Tokens;
 use crate::authn::{Anonymous, Authenticator, ClientAuthorities};
 use crate::authz::Mode;
-use crate::request::{Authenticated, Authorized, Request, RequestInfo, Response, empty, full};
+use crate::request::{Authenticated, Authorized, Held, Request, RequestInfo, Response, empty, full};
 use crate::telemetry::Metrics;
 
 /// A chain, and what the test holds of it.
@@ -30,6 +30,7 @@ struct Bench {
     metrics: Metrics,
     in_flight: TaskTracker,
     end_watches: Shutdown,
+    refuse: Shutdown,
     /// Lets handlers of `/api/v1/pods/wait` answer.
     go: Arc<Notify>,
 }
@@ -40,6 +41,7 @@ fn bench(mode: Mode, max_reading: Option<u32>) -> Bench {
     let tokens = Tokens::parse(tokens, "tokens").expect("tokens");
     let metrics = Metrics::new(Registry::new()).expect("new families");
     let (in_flight, end_watches, go) = (TaskTracker::new(), Shutdown::new(), Arc::new(Notify::new()));
+    let refuse = Shutdown::new();
     let authorities = Arc::new(ClientAuthorities::new(provider));
     let parts = Parts {
         authenticator: Arc::new(
@@ -52,6 +54,9 @@ fn bench(mode: Mode, max_reading: Option<u32>) -> Bench {
         max_mutating: Some(1),
         in_flight: in_flight.clone(),
         end_watches: end_watches.signal(),
+        refuse: refuse.signal(),
+        watches: TaskTracker::new(),
+        watch_grace: Duration::ZERO,
         strict_transport_security: None,
         goaway_chance: 0.0,
         allowed_origins: Arc::from([]),
@@ -61,7 +66,7 @@ fn bench(mode: Mode, max_reading: Option<u32>) -> Bench {
         let wait = wait.clone();
         async move { Ok::<_, Infallible>(handle(request, wait).await) }
     });
-    Bench { chain: chain::build(&parts, handler), metrics, in_flight, end_watches, go }
+    Bench { chain: chain::build(&parts, handler), metrics, in_flight, end_watches, refuse, go }
 }
 
 async fn handle(request: Request, go: Arc<Notify>) -> Response {
@@ -78,6 +83,12 @@ async fn handle(request: Request, go: Arc<Notify>) -> Response {
             Response::new(StreamBody::new(forever).boxed_unsync())
         }
         (_, "panic") => panic!("on purpose"),
+        (_, "keep") => {
+            let held = extensions.get::<Held>().cloned().expect("it counts");
+            let mut response = Response::new(full("kept"));
+            response.extensions_mut().insert(held);
+            response
+        }
         (_, "wait") => {
             go.notified().await;
             Response::new(full("waited"))
@@ -219,6 +230,51 @@ async fn requests_past_the_limit_are_told_to_come_back() {
     assert_eq!(text(answer).await, "waited");
     assert_eq!(send(&bench, "GET /api/v1/pods", "alice").await.status(), 200, "there is room again");
     assert_eq!(bench.in_flight.len(), 0);
+}
+
+#[tokio::test]
+async fn masters_count_but_are_never_refused() {
+    let bench = bench(Mode::AlwaysAllow, Some(1));
+    let mut chain = bench.chain.clone();
+    let mut slow = Box::pin(chain.call(request("GET /api/v1/nodes/wait", "root")));
+    assert!(futures::poll!(&mut slow).is_pending());
+    assert_eq!(send(&bench, "GET /api/v1/pods", "alice").await.status(), 429);
+    assert_eq!(send(&bench, "GET /api/v1/pods", "root").await.status(), 200);
+    bench.go.notify_one();
+    let Ok(answer) = slow.await;
+    drop(answer);
+    assert_eq!(send(&bench, "GET /api/v1/pods", "alice").await.status(), 200);
+}
+
+#[tokio::test]
+async fn requests_count_until_nothing_works_for_them() {
+    let bench = bench(Mode::AlwaysAllow, Some(1));
+    let (mut head, body) = send(&bench, "GET /api/v1/nodes/keep", "alice").await.into_parts();
+    drop(body);
+    assert_eq!(send(&bench, "GET /api/v1/pods", "alice").await.status(), 429, "its work goes on");
+    head.extensions.remove::<Held>().expect("what it holds");
+    assert_eq!(send(&bench, "GET /api/v1/pods", "alice").await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_server_that_ends_sends_new_requests_away() {
+    let bench = bench(Mode::AlwaysAllow, None);
+    let check = async |line: &str, code: u16| {
+        assert_eq!(send(&bench, line, "alice").await.status(), code, "{line}");
+    };
+    check("GET /api/v1/pods", 200).await;
+    bench.refuse.begin();
+    check("GET /api/v1/pods", 429).await;
+    check("GET /api/v1/pods?watch=1", 429).await;
+    for path in ["/readyz", "/livez/ping", "/healthz", "/metrics"] {
+        check(&format!("GET {path}"), 200).await;
+    }
+    let refused = send(&bench, "GET /api/v1/pods", "").await;
+    assert_eq!(refused.headers()["retry-after"], "5");
+    assert_eq!(text(refused).await, "The apiserver is shutting down, please try again later.\n");
+    let mut server = request("GET /api/v1/pods", "root");
+    server.headers_mut().insert("user-agent", "kube-apiserver/v1.36".parse().expect("a header"));
+    assert_eq!(bench.chain.clone().oneshot(server).await.expect("an answer").status(), 200);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use http::HeaderValue;
 use regex::Regex;
 
 use super::{Errors, value};
-use crate::server::config::{Http, Limits};
+use crate::server::config::{Ending, Http, Limits};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Generic")]
@@ -24,6 +24,10 @@ pub(super) struct Generic {
     /// does [default: none].
     #[arg(long, value_name = "PATTERN,…")]
     cors_allowed_origins: Vec<String>,
+    /// The host, maybe with a port, that URLs of this server name which are meant for outside (discovery, keys of
+    /// OpenID) [default: --advertise-address].
+    #[arg(long, value_name = "HOST")]
+    external_hostname: Option<String>,
     /// With how many of its requests a connection over HTTP/2 ends, so that its client may be led to another server;
     /// from 0 to 0.02. Not for single servers [default: 0].
     #[arg(long, value_name = "FRACTION")]
@@ -50,6 +54,14 @@ pub(super) struct Generic {
     /// [default: 0s].
     #[arg(long, value_name = "DURATION")]
     shutdown_delay_duration: Option<String>,
+    /// Whether new requests are answered with 429 and Retry-After while those that were begun are finished, at the
+    /// server's end. Otherwise nobody listens any more then [default: false].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    shutdown_send_retry_after: Option<String>,
+    /// Over how long watches are ended, a few at a time, from when the server takes no more requests; 0 for all
+    /// together, when all other requests are finished [default: 0s].
+    #[arg(long, value_name = "DURATION")]
+    shutdown_watch_termination_grace_period: Option<String>,
     /// What browsers are told of HTTPS (HSTS), parted by commas: max-age=SECONDS, includeSubDomains, preload
     /// [default: nothing].
     #[arg(long, value_name = "DIRECTIVE,…")]
@@ -62,6 +74,8 @@ pub(super) struct Values {
     pub(super) limits: Limits,
     pub(super) http: Http,
     pub(super) shutdown_delay: Duration,
+    pub(super) ending: Ending,
+    pub(super) external_hostname: Option<String>,
 }
 
 impl Generic {
@@ -95,6 +109,25 @@ impl Generic {
         }
         Values {
             http: self.http(errors),
+            ending: Ending {
+                send_retry_after: errors.value(
+                    "--shutdown-send-retry-after",
+                    self.shutdown_send_retry_after.as_ref(),
+                    value::boolean,
+                    false,
+                ),
+                watch_grace: errors.value(
+                    "--shutdown-watch-termination-grace-period",
+                    self.shutdown_watch_termination_grace_period.as_ref(),
+                    value::duration,
+                    Duration::ZERO,
+                ),
+            },
+            external_hostname: errors.optional(
+                "--external-hostname",
+                self.external_hostname.as_ref(),
+                external_hostname,
+            ),
             advertise_address: errors.optional(
                 "--advertise-address",
                 self.advertise_address.as_ref(),
@@ -139,6 +172,14 @@ impl Generic {
             allowed_origins,
         }
     }
+}
+
+/// A host, maybe with a port, that may stand in a URL.
+fn external_hostname(text: &str) -> Result<String, String> {
+    if text.parse::<IpAddr>().is_err() && text.parse::<http::uri::Authority>().is_err() {
+        return Err(format!("invalid value {text:?}: neither a host nor one with a port"));
+    }
+    Ok(text.to_owned())
 }
 
 fn goaway_chance(text: &str) -> Result<f64, String> {

@@ -152,7 +152,12 @@ impl Flags {
             errors.note("--advertise-address", reason);
         }
         Config {
-            serving: self.secure_serving.read(generic.advertise_address, &data_dir, errors),
+            serving: self.secure_serving.read(
+                generic.advertise_address,
+                generic.external_hostname,
+                &data_dir,
+                errors,
+            ),
             data_dir,
             storage: self.etcd.read(errors),
             watch_caches: self.etcd.read_caches(errors),
@@ -165,6 +170,7 @@ impl Flags {
             allow_privileged: features.allow_privileged,
             event_ttl: features.event_ttl,
             shutdown_delay: generic.shutdown_delay,
+            ending: generic.ending,
             logging: self.logs.read(errors),
         }
     }

@@ -68,6 +68,7 @@ impl SecureServing {
     pub(super) fn read(
         &self,
         advertise_address: Option<IpAddr>,
+        external_hostname: Option<String>,
         data_dir: &Path,
         errors: &mut Errors,
     ) -> Serving {
@@ -113,6 +114,7 @@ impl SecureServing {
                 .iter()
                 .filter_map(|text| errors.take("--tls-sni-cert-key", named_certificate(text)))
                 .collect(),
+            external_hostname,
             http2: !without_http2,
         }
     }

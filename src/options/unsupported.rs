@@ -13,7 +13,6 @@ pub(super) const BOOLEAN: &[&str] = &[
     "emulation-forward-compatible",
     "runtime-config-emulation-forward-compatible",
     "send-retry-after-while-not-ready-once",
-    "shutdown-send-retry-after",
     "enable-garbage-collector",
     "encryption-provider-config-automatic-reload",
     "audit-log-batch-throttle-enable",
@@ -31,11 +30,9 @@ pub(super) const BOOLEAN: &[&str] = &[
 /// Those that take a value.
 pub(super) const VALUED: &[&str] = &[
     "emulated-version",
-    "external-hostname",
     "feature-gates",
     "livez-grace-period",
     "min-compatibility-version",
-    "shutdown-watch-termination-grace-period",
     "storage-initialization-timeout",
     "delete-collection-workers",
     "encryption-provider-config",

@@ -1,6 +1,6 @@
 //! The addresses and names of this machine.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use super::config::{Config, Serving};
 use crate::registry::Cidr;
@@ -35,6 +35,17 @@ pub(super) fn advertised(config: &Config) -> Option<IpAddr> {
         socket.local_addr()
     });
     outgoing.ok().map(|address| address.ip()).filter(|address| !address.is_loopback())
+}
+
+/// Where clients outside find the server, with a port: as it was configured, or at `address`.
+pub(super) fn external(serving: &Serving, address: SocketAddr) -> String {
+    let Some(host) = &serving.external_hostname else { return address.to_string() };
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    match bare.parse::<IpAddr>() {
+        Ok(ip) => SocketAddr::new(ip, address.port()).to_string(),
+        Err(_) if host.contains(':') => host.clone(),
+        Err(_) => format!("{host}:{}", address.port()),
+    }
 }
 
 /// An address that this machine can connect to.

@@ -42,6 +42,8 @@ pub struct Config {
     pub event_ttl: Duration,
     /// How long requests are still served after the server was asked to end. Default: none.
     pub shutdown_delay: Duration,
+    /// How the server ends beyond that.
+    pub ending: Ending,
     /// What is logged, and how.
     pub logging: telemetry::Config,
 }
@@ -72,6 +74,9 @@ pub struct Serving {
     pub curves: Vec<&'static dyn SupportedKxGroup>,
     /// Certificates for clients that ask for a server of another name.
     pub named_certificates: Vec<NamedCertificate>,
+    /// The host, maybe with a port, that URLs of this server name which are meant for outside. Default: the address
+    /// under which others in the cluster find it.
+    pub external_hostname: Option<String>,
     /// Whether HTTP/2 is spoken beside HTTP/1.1. Default: yes.
     pub http2: bool,
 }
@@ -84,6 +89,17 @@ pub struct NamedCertificate {
     /// Host names, wildcards for a first label (`*.example.com`), or addresses of this server. Those that the
     /// certificate is for where empty.
     pub names: Vec<String>,
+}
+
+/// How the server ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// Whether new requests are answered with 429 while those that were begun are finished. Default: no; nobody listens
+    /// any more then.
+    pub send_retry_after: bool,
+    /// Over how long watches are ended, from when no more requests are taken. Default: none; they end all together,
+    /// when all other requests are finished.
+    pub watch_grace: Duration,
 }
 
 /// What is added to HTTP. By default nothing.

@@ -205,6 +205,7 @@ struct Running {
     kubeconfig: Option<PathBuf>,
     lifecycle: Lifecycle,
     shutdown_delay: Duration,
+    ending: config::Ending,
     request_timeout: Duration,
     /// What puts the server behind the service `kubernetes`; `None` where others can't reach it.
     announced: Option<Arc<KubernetesService>>,
@@ -308,6 +309,7 @@ impl Running {
             kubeconfig,
             lifecycle,
             shutdown_delay: config.shutdown_delay,
+            ending: config.ending,
             request_timeout: config.limits.request_timeout,
             announced,
             registry,
@@ -322,7 +324,7 @@ impl Running {
                 warn!(error = %status, "the server's address can't be withdrawn; its lease runs out");
             }
         };
-        self.lifecycle.end(self.shutdown_delay, self.request_timeout, withdraw).await;
+        self.lifecycle.end(self.shutdown_delay, self.request_timeout, &self.ending, withdraw).await;
         self.registry.close().await;
     }
 }
@@ -366,7 +368,8 @@ async fn build(
     let health = Health::new(always, ready, MetricRegistry::new())?;
     let snapshots = Snapshots::new(registry.clone(), lifecycle.tasks.clone(), lifecycle.background.signal());
     let snapshots = Arc::new(snapshots);
-    let openid = OpenId::new(config, &identity.keys.public, SocketAddr::new(address, port));
+    let external = addresses::external(&config.serving, SocketAddr::new(address, port));
+    let openid = OpenId::new(config, &identity.keys.public, &external);
     let authenticator = authentication::authenticator(authentication::Parts {
         config,
         identity: &identity,
@@ -401,6 +404,7 @@ async fn build(
             token_issuer: Arc::new(identity.keys.issuer),
             components: Arc::new(neighbours),
             server_paths: routes::paths(&health, &openid),
+            external_address: external,
         },
     ));
     let parts = chain::Parts {
@@ -411,7 +415,10 @@ async fn build(
         max_reading: config.limits.max_reading,
         max_mutating: config.limits.max_mutating,
         in_flight: lifecycle.in_flight.clone(),
+        watches: lifecycle.watches.clone(),
+        watch_grace: config.ending.watch_grace,
         end_watches: lifecycle.end_watches.signal(),
+        refuse: lifecycle.refuse.signal(),
         strict_transport_security: config.http.strict_transport_security.clone(),
         goaway_chance: config.http.goaway_chance,
         allowed_origins: config.http.allowed_origins.clone().into(),

@@ -175,9 +175,9 @@ pub(super) struct OpenId {
 }
 
 impl OpenId {
-    /// The documents of the first issuer; `address` is where others find this server. There are none where the
+    /// The documents of the first issuer; `address` is where others find this server, a host with a port. There are none where the
     /// issuer is no URL that OpenID allows.
-    pub(super) fn new(config: &Config, keys: &PublicKeys, address: std::net::SocketAddr) -> Self {
+    pub(super) fn new(config: &Config, keys: &PublicKeys, address: &str) -> Self {
         let accounts = &config.authentication.service_accounts;
         let issuer = accounts.issuers.first().map_or("", String::as_str);
         let here = || format!("https://{address}{KEYS_PATH}");

@@ -9,6 +9,7 @@ mod front_proxy;
 mod issuers;
 mod nodes;
 mod serves;
+mod tls;
 mod tokens;
 mod web_socket;
 
@@ -39,6 +40,7 @@ pub(in crate::server) fn config(directory: &Path) -> Config {
             cipher_suites: rustls::crypto::ring::ALL_CIPHER_SUITES.to_vec(),
             curves: rustls::crypto::ring::ALL_KX_GROUPS.to_vec(),
             named_certificates: Vec::new(),
+            external_hostname: None,
             http2: true,
         },
         data_dir: directory.to_owned(),
@@ -69,6 +71,7 @@ pub(in crate::server) fn config(directory: &Path) -> Config {
         event_ttl: Duration::from_secs(3600),
         allow_privileged: false,
         shutdown_delay: Duration::ZERO,
+        ending: crate::server::config::Ending::default(),
         logging: telemetry::Config::default(),
     }
 }

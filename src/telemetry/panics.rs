@@ -32,7 +32,7 @@ fn harmless<'a>(info: &'a PanicHookInfo<'_>) -> &'a str {
 
 fn written(text: &str) -> &str {
     let line = text.lines().next().unwrap_or_default();
-    line.split_once(':').map_or(line, |(before, _)| before)
+    line.split_once(": ").map_or(line, |(before, _)| before)
 }
 
 #[cfg(test)]

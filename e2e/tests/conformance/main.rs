@@ -104,6 +104,7 @@ impl Recordings {
                 &tokens,
                 "--service-cluster-ip-range=10.0.0.0/24",
                 "--authorization-mode=Node,RBAC",
+                "--external-hostname=127.0.0.1",
                 "--enable-admission-plugins=NodeRestriction",
                 "--allow-privileged=true",
             ],

@@ -88,6 +88,7 @@ impl Cluster {
                 true,
             )),
             server_paths: vec!["/readyz/shutdown".to_owned()],
+            external_address: "server:6443".to_owned(),
         };
         let endpoints = Arc::new(Endpoints::new(registry, config));
         let cluster = Cluster { endpoints, embedded, writes, _directory: directory };

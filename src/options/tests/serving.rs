@@ -3,7 +3,7 @@
 use rustls::NamedGroup;
 
 use super::*;
-use crate::server::config::NamedCertificate;
+use crate::server::config::{Ending, NamedCertificate};
 
 #[test]
 fn certificates_with_names_are_read() {
@@ -132,4 +132,28 @@ fn profiles_can_only_be_left_out() {
             format!("{flag}: Keelson has no profiles of Go's runtime to serve: leave it out, or give false");
         refused(&[flag], &[&line]);
     }
+}
+
+#[test]
+fn the_end_is_configured() {
+    let defaults = config(&[]);
+    assert_eq!((defaults.ending, defaults.serving.external_hostname), (Ending::default(), None));
+    let given = config(&[
+        "--shutdown-send-retry-after",
+        "--shutdown-watch-termination-grace-period=1m",
+        "--external-hostname=api.example.com:443",
+    ]);
+    let ending = Ending { send_retry_after: true, watch_grace: Duration::from_secs(60) };
+    assert_eq!(given.ending, ending);
+    assert_eq!(given.serving.external_hostname.as_deref(), Some("api.example.com:443"));
+    for host in ["::1", "[::1]:80", "10.0.0.1", "a"] {
+        config(&[&format!("--external-hostname={host}")]);
+    }
+    let line = "--external-hostname: invalid value \"a b/c\": neither a host nor one with a port";
+    refused(&["--external-hostname=a b/c"], &[line]);
+    let flag = "--shutdown-watch-termination-grace-period";
+    refused(
+        &[&format!("{flag}=-1s")],
+        &[&format!("{flag}: invalid value \"-1s\": can not be negative value")],
+    );
 }

@@ -182,7 +182,14 @@ async fn together(
 ) {
     let mut all: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
     all.push(Box::pin(async { drop(connection.await) }));
-    while !all.is_empty() {
+    loop {
+        // The connection may end right after it spawned what waits for an answer that came.
+        while let Ok(future) = spawned.try_recv() {
+            all.push(future);
+        }
+        if all.is_empty() {
+            return;
+        }
         tokio::select! {
             Some(future) = spawned.recv() => all.push(future),
             _ = all.next() => {}

@@ -157,3 +157,44 @@ async fn the_next_start_finds_the_same_certificates() {
     assert!(text.contains(&format!("server: {}\n", server.url())), "the port is another");
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_requests_are_told_to_come_back_and_watches_end_while_others_finish() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut config = config(directory.path());
+    config.ending = config::Ending { send_retry_after: true, watch_grace: Duration::from_secs(30) };
+    let server = Server::start(config).await.expect("a server");
+    let mut slow = client::tls(&server, directory.path(), Protocol::Http1, None).await;
+    let head = "POST /api/v1/namespaces HTTP/1.1\r\nhost: server\r\nauthorization: Bearer admintoken\r\n\
+                content-type: application/json\r\ncontent-length: 25\r\n\r\n{";
+    slow.write_all(head.as_bytes()).await.expect("sent");
+    slow.flush().await.expect("sent");
+    let mut clients = Vec::new();
+    for protocol in BOTH {
+        let mut client = Client::connect(&server, directory.path(), protocol, None).await;
+        assert_eq!(client.send("GET /readyz", &[ADMIN], "").await.expect("an answer").code, 200);
+        clients.push(client);
+    }
+    let mut client = Client::connect(&server, directory.path(), Protocol::Http2, None).await;
+    let tasks = TaskGroup::new();
+    let watch = tasks
+        .spawn("watch", async move { client.send("GET /api/v1/namespaces?watch=1", &[ADMIN], "").await });
+    let lifecycle = server.running.lifecycle.clone();
+    while lifecycle.watches.is_empty() || lifecycle.in_flight.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    tasks.spawn("stop", server.stop());
+    lifecycle.refuse.signal().begun().await;
+    for mut client in clients {
+        let answer = client.send("GET /api/v1/namespaces", &[ADMIN], "").await.expect("an answer");
+        assert_eq!((answer.code, answer.header("retry-after")), (429, "5"), "{answer:?}");
+        client.closed().await;
+    }
+    assert_eq!(watch.await.expect("a task").expect("an answer that ends cleanly").code, 200);
+    assert!(!lifecycle.drain.signal().has_begun(), "a request is not finished yet");
+    slow.write_all(br#""metadata":{"name":"a"}}"#).await.expect("sent");
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.expect("an answer, and the connection's end");
+    assert!(answer.starts_with("HTTP/1.1 201 Created\r\n"), "{answer}");
+    tasks.wait(Duration::from_secs(20)).await.expect("the server ends");
+}
