@@ -11,9 +11,13 @@ pub(crate) use metrics::{Attempt, GaugeGuard, WatchCounts, WatchListTimer};
 pub use metrics::{CONTENT_TYPE, Metrics, RequestLabels};
 pub use panics::log_panics;
 
+use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 /// How log lines are written.
@@ -55,11 +59,19 @@ impl Config {
 /// # Errors
 /// Where the process already logs.
 pub fn start_logs(config: Config) -> Result<(), TryInitError> {
-    let lines = tracing_subscriber::fmt::layer()
-        .event_format(klog::Lines::new(config.format))
-        .with_writer(std::io::stderr)
+    tracing_subscriber::registry().with(config.filter()).with(lines(config.format, std::io::stderr)).try_init()
+}
+
+/// Writes every event as one line, whatever is in it.
+pub fn lines<S, W>(format: Format, writer: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + 'static,
+{
+    tracing_subscriber::fmt::layer()
+        .event_format(klog::Lines::new(format))
+        .with_writer(writer)
         .with_ansi(false)
         // There is nowhere else to complain to.
-        .log_internal_errors(false);
-    tracing_subscriber::registry().with(config.filter()).with(lines).try_init()
+        .log_internal_errors(false)
 }
