@@ -1,6 +1,6 @@
 //! Client certificates.
 
-use rcgen::ExtendedKeyUsagePurpose::{ClientAuth, EmailProtection, ServerAuth};
+use rcgen::ExtendedKeyUsagePurpose::{Any, ClientAuth, EmailProtection, ServerAuth};
 use rcgen::{PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
 
 use crate::case::{anonymous, check, forbidden, is_user, no_answer, ok, unauthorized};
@@ -56,6 +56,11 @@ fn certificates_that_prove_nothing_are_refused() {
             (
                 "for servers and clients",
                 me().certificate(&ca.sign(client("ann", &[]).usages(&[ServerAuth, ClientAuth]))),
+                is_user("ann"),
+            ),
+            (
+                "for any purpose",
+                me().certificate(&ca.sign(client("ann", &[]).usages(&[Any]))),
                 is_user("ann"),
             ),
             (
