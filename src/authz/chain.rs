@@ -1,10 +1,12 @@
 //! The authorizers that are configured, in their order.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use keelson_base::metrics::IntCounterVec;
+use prometheus::IntCounter;
 
 use super::metrics::AuthorizationMetrics;
 use super::webhook::{self, WebhookAuthorizer};
@@ -106,9 +108,13 @@ pub fn build(
                 Box::new(WebhookAuthorizer::new(name, settings, metrics.clone())?)
             }
         };
-        let counted =
-            |decision| metrics.decisions.with_label_values(&[mode.as_str(), name.as_str(), decision]);
-        all.push(Box::new(Counted { inner, allowed: counted("allowed"), denied: counted("denied") }));
+        all.push(Box::new(Counted {
+            inner,
+            labels: (mode.as_str(), name.clone()),
+            decisions: metrics.decisions.clone(),
+            allowed: OnceLock::new(),
+            denied: OnceLock::new(),
+        }));
     }
     Ok(Union::new(all))
 }
@@ -116,8 +122,19 @@ pub fn build(
 /// Counts the decisions of an authorizer.
 struct Counted {
     inner: Box<dyn Authorizer>,
-    allowed: prometheus::IntCounter,
-    denied: prometheus::IntCounter,
+    /// Its type and name.
+    labels: (&'static str, String),
+    decisions: IntCounterVec,
+    /// There from the first decision on.
+    allowed: OnceLock<IntCounter>,
+    denied: OnceLock<IntCounter>,
+}
+
+impl Counted {
+    fn count(&self, counter: &OnceLock<IntCounter>, decision: &str) {
+        let (kind, name) = &self.labels;
+        counter.get_or_init(|| self.decisions.with_label_values(&[*kind, name.as_str(), decision])).inc();
+    }
 }
 
 #[async_trait]
@@ -125,8 +142,8 @@ impl Authorizer for Counted {
     async fn authorize(&self, attributes: &Attributes<'_>) -> Verdict {
         let verdict = self.inner.authorize(attributes).await;
         match verdict.decision {
-            Decision::Allow => self.allowed.inc(),
-            Decision::Deny => self.denied.inc(),
+            Decision::Allow => self.count(&self.allowed, "allowed"),
+            Decision::Deny => self.count(&self.denied, "denied"),
             Decision::NoOpinion => {}
         }
         verdict

@@ -1,5 +1,6 @@
 //! Sets up authorization, and follows its configuration file.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,83 +9,118 @@ use keelson_base::shutdown::Signal;
 use keelson_base::task::{TaskGroup, blocking};
 
 use super::{StartError, node, rbac};
-
 use crate::authz::config::Follower;
 use crate::authz::rbac::Escalation;
-use crate::authz::{self, AuthorizationMetrics, Authorizer, Lasting, Mode, Source, abac};
+use crate::authz::{self, AuthorizationMetrics, Authorizer, Configured, Lasting, Mode, Source, abac};
 use crate::bootstrap;
+use crate::outbound::kubeconfig;
 use crate::registry::Registry;
 use crate::telemetry::Metrics;
 
+const MODE: &str = "--authorization-mode";
+const CONFIG: &str = "--authorization-config";
+const POLICY: &str = "--authorization-policy-file";
+const WEBHOOK: &str = "--authorization-webhook-config-file";
+
 /// How often the configuration file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// What the files of authorization say.
+pub(super) struct Prepared {
+    /// The configuration's file, with what it held and what it configures.
+    followed: Option<(PathBuf, (Vec<u8>, Vec<Configured>))>,
+    configured: Vec<Configured>,
+    policies: Option<abac::Policies>,
+}
+
+/// Reads the files of authorization.
+///
+/// # Errors
+/// Those that can't be used.
+pub(super) async fn prepare(config: &authz::Config) -> Result<Prepared, StartError> {
+    let config = config.clone();
+    blocking(move || prepare_now(&config)).await
+}
+
+fn prepare_now(config: &authz::Config) -> Result<Prepared, StartError> {
+    let (followed, configured) = match &config.authorizers {
+        Source::Flags(configured) => (None, configured.clone()),
+        Source::File(path) => {
+            let read = Follower::read(path).map_err(|why| failed(CONFIG, why))?;
+            let configured = read.1.clone();
+            (Some((path.clone(), read)), configured)
+        }
+    };
+    let flag = if followed.is_some() { CONFIG } else { WEBHOOK };
+    for settings in configured.iter().filter_map(|c| c.webhook.as_ref()) {
+        kubeconfig::read(&settings.kubeconfig).map_err(|error| failed(flag, error.to_string()))?;
+    }
+    let policies = match (configured.iter().any(|c| c.mode == Mode::Abac), &config.policy_file) {
+        (false, _) => None,
+        (true, Some(path)) => Some(abac::Policies::read(path).map_err(|why| failed(POLICY, why))?),
+        (true, None) => {
+            let why = "authorization-mode ABAC's authorization policy file not passed";
+            return Err(failed(POLICY, why.to_owned()));
+        }
+    };
+    Ok(Prepared { followed, configured, policies })
+}
 
 /// The authorizers that are configured, as one, and who keeps rights from being given by who doesn't have them.
 /// Those with a policy have it when this returns.
 ///
 /// # Errors
-/// Files that can't be used; what the registry says of a policy's first reading.
+/// What the registry says of a policy's first reading; a chain that can't be built.
 pub(super) async fn authorizer(
-    config: &authz::Config,
+    prepared: Prepared,
     registry: &Arc<Registry>,
     metrics: &Metrics,
     tasks: &TaskGroup,
     end: &Signal,
 ) -> Result<(Arc<dyn Authorizer>, Arc<Escalation>), StartError> {
-    let flags = |reason: String| StartError::Authorization { flag: "--authorization-mode", reason };
-    let file = |reason: String| StartError::Authorization { flag: "--authorization-config", reason };
-    let followed = match &config.authorizers {
-        Source::Flags(_) => None,
-        Source::File(path) => {
-            let path = path.clone();
-            let read = blocking(move || Follower::read(&path).map(|read| (path, read)));
-            Some(read.await.map_err(file)?)
-        }
-    };
-    let configured = match (&config.authorizers, &followed) {
-        (_, Some((_, (_, configured)))) | (Source::Flags(configured), None) => configured.clone(),
-        (Source::File(_), None) => Vec::new(),
-    };
+    let Prepared { followed, configured, policies } = prepared;
     let modes: Vec<Mode> = configured.iter().map(|c| c.mode).collect();
-    let has = |mode: Mode| modes.contains(&mode);
-    let mut lasting = Lasting::default();
     // Whatever decides, who writes RBAC's objects may not give more rights than RBAC gave.
     let rbac = rbac::begin(registry, tasks, end).await.map_err(StartError::Policy)?;
-    if has(Mode::Rbac) {
+    let mut lasting = Lasting::default();
+    if modes.contains(&Mode::Rbac) {
         lasting.rbac = Some(Arc::new(rbac.clone()));
     }
-    if has(Mode::Node) {
+    if modes.contains(&Mode::Node) {
         lasting.node = Some(Arc::new(node::begin(registry, metrics, tasks, end).await?));
     }
-    if has(Mode::Abac) {
-        let flag = "--authorization-policy-file";
-        let wrong = |reason: String| StartError::Authorization { flag, reason };
-        let path = config.policy_file.clone();
-        let path = path
-            .ok_or_else(|| wrong("authorization-mode ABAC's authorization policy file not passed".into()))?;
-        let policies = blocking(move || abac::Policies::read(&path)).await.map_err(wrong)?;
+    if let Some(policies) = policies {
         lasting.abac = Some(Arc::new(policies));
     }
     let own = AuthorizationMetrics::new(metrics.registry())?;
-    let Some((path, read)) = followed else {
-        let chain = blocking(move || authz::build(&configured, &lasting, &own)).await.map_err(flags)?;
-        let authorizer: Arc<dyn Authorizer> = Arc::new(chain);
-        return Ok((authorizer.clone(), rbac::escalation(authorizer, rbac, registry)));
-    };
-    let shared = metrics.registry().clone();
-    let server = bootstrap::server_name();
-    let mut follower =
-        blocking(move || Follower::new(path, read, lasting, own, &shared, &server)).await.map_err(file)?;
-    let authorizer = follower.authorizer();
-    let end = end.clone();
-    tasks.spawn("authorization-config", async move {
-        while end.unless_begun(clock::sleep(LOOK_EVERY)).await.is_some() {
-            follower = blocking(move || {
-                follower.look();
-                follower
-            })
-            .await;
+    let authorizer: Arc<dyn Authorizer> = match followed {
+        None => {
+            let chain = blocking(move || authz::build(&configured, &lasting, &own)).await;
+            Arc::new(chain.map_err(|why| failed(MODE, why))?)
         }
-    });
+        Some((path, read)) => {
+            let (shared, server) = (metrics.registry().clone(), bootstrap::server_name());
+            let follower = blocking(move || Follower::new(path, read, lasting, own, &shared, &server)).await;
+            let follower = follower.map_err(|why| failed(CONFIG, why))?;
+            let authorizer = follower.authorizer();
+            tasks.spawn("authorization-config", follow(follower, end.clone()));
+            authorizer
+        }
+    };
     Ok((authorizer.clone(), rbac::escalation(authorizer, rbac, registry)))
+}
+
+fn failed(flag: &'static str, reason: String) -> StartError {
+    StartError::Authorization { flag, reason }
+}
+
+/// Looks at the configuration file until the signal comes.
+async fn follow(mut follower: Follower, end: Signal) {
+    while end.unless_begun(clock::sleep(LOOK_EVERY)).await.is_some() {
+        follower = blocking(move || {
+            follower.look();
+            follower
+        })
+        .await;
+    }
 }

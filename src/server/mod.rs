@@ -350,10 +350,12 @@ async fn build(
     let advertised = addresses::advertised(config);
     let address = advertised.unwrap_or(Ipv4Addr::LOCALHOST.into());
     let endpoint = Endpoint { address, port, node_port: None };
+    // What the files say is known before the cluster is touched.
+    let authorization = authorization::prepare(&config.authorization).await?;
     bootstrap::create_missing(&registry, &endpoint).await?;
     let (tasks, end) = (&lifecycle.tasks, lifecycle.background.signal());
     let (authorizer, escalation) =
-        authorization::authorizer(&config.authorization, &registry, metrics, tasks, &end).await?;
+        authorization::authorizer(authorization, &registry, metrics, tasks, &end).await?;
     let announced = match advertised {
         Some(_) => Some(KubernetesService::new(registry.clone(), endpoint).map_err(StartError::Announce)?),
         None => {

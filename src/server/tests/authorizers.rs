@@ -177,6 +177,19 @@ async fn what_cannot_be_used_is_told_at_the_start() {
         "--authorization-config: /does/not/exist: No such file",
     )
     .await;
-    check(authz::Config { authorizers: flags(Mode::Webhook), policy_file: None }, "--authorization-mode: ")
-        .await;
+    let settings = Settings {
+        kubeconfig: "/does/not/exist".into(),
+        version: ReviewVersion::V1,
+        authorized_ttl: Duration::ZERO,
+        unauthorized_ttl: Duration::ZERO,
+        timeout: Duration::from_secs(30),
+        on_failure: Decision::NoOpinion,
+        conditions: Vec::new(),
+    };
+    let webhook = Source::Flags(vec![Configured::webhook("default", settings)]);
+    check(
+        authz::Config { authorizers: webhook, policy_file: None },
+        "--authorization-webhook-config-file: /does/not/exist: No such file",
+    )
+    .await;
 }
