@@ -55,7 +55,7 @@ const EVIDENCE: [(&str, &[&str]); 2] = [
 const CRATES: [(&str, &[&str], &[&str]); 5] = [
     ("base", &[], &["hyper", "etcd-client"]),
     ("apimachinery", &[], &["tokio", "hyper", "async-trait", "futures", "tower"]),
-    ("api", &["apimachinery"], &["tokio", "hyper", "async-trait", "futures", "tower"]),
+    ("api", &["apimachinery", "cel"], &["tokio", "hyper", "async-trait", "futures", "tower"]),
     ("cel", &["apimachinery"], &["tokio", "hyper"]),
     ("storage", &["base", "apimachinery"], &["hyper", "tower"]),
 ];

@@ -34,11 +34,10 @@ pub(crate) enum Kind {
         optional: Vec<usize>,
     },
     Map(Vec<Entry>),
-    /// The construction of a typed message. No type of Kubernetes' environments can be constructed.
+    /// The construction of an object of a named type.
     Struct {
         name: String,
-        /// The initialisers' values.
-        values: Vec<Expr>,
+        fields: Vec<Initialiser>,
     },
     Comprehension(Box<Comprehension>),
 }
@@ -59,6 +58,15 @@ pub(crate) enum Literal {
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) key: Expr,
+    pub(crate) value: Expr,
+    pub(crate) optional: bool,
+}
+
+/// What a field of a constructed object is to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Initialiser {
+    pub(crate) at: Offset,
+    pub(crate) name: String,
     pub(crate) value: Expr,
     pub(crate) optional: bool,
 }
@@ -85,7 +93,7 @@ impl Kind {
             Kind::Select { operand, .. } => visit(operand),
             Kind::Call { target, args, .. } => target.iter().map(|t| &**t).chain(args).for_each(visit),
             Kind::List { elements, .. } => elements.iter().for_each(visit),
-            Kind::Struct { values, .. } => values.iter().for_each(visit),
+            Kind::Struct { fields, .. } => fields.iter().map(|field| &field.value).for_each(visit),
             Kind::Map(entries) => entries.iter().for_each(|entry| {
                 visit(&entry.key);
                 visit(&entry.value);
@@ -162,9 +170,17 @@ impl Maker {
                 elements: elements.iter().map(|element| self.copy(element)).collect(),
                 optional: optional.clone(),
             },
-            Kind::Struct { name, values } => Kind::Struct {
+            Kind::Struct { name, fields } => Kind::Struct {
                 name: name.clone(),
-                values: values.iter().map(|value| self.copy(value)).collect(),
+                fields: fields
+                    .iter()
+                    .map(|field| Initialiser {
+                        at: field.at,
+                        name: field.name.clone(),
+                        value: self.copy(&field.value),
+                        optional: field.optional,
+                    })
+                    .collect(),
             },
             Kind::Map(entries) => Kind::Map(
                 entries

@@ -17,6 +17,7 @@ use crate::{check, eval, parse, plan};
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     variables: BTreeMap<String, Type>,
+    patches: bool,
 }
 
 impl Environment {
@@ -29,6 +30,15 @@ impl Environment {
     #[must_use]
     pub fn variable(mut self, name: &str, type_: Type) -> Self {
         self.variables.insert(name.to_owned(), type_);
+        self
+    }
+
+    /// Lets expressions construct what mutating policies do: parts of an object (`Object{spec:
+    /// Object.spec{replicas: 1}}`) and operations of a JSON patch (`JSONPatch{op: "remove", path: "/spec"}`), with
+    /// `jsonpatch.escapeKey`. Constructed objects evaluate to maps.
+    #[must_use]
+    pub fn patches(mut self) -> Self {
+        self.patches = true;
         self
     }
 
@@ -45,7 +55,7 @@ impl Environment {
         let source = Source::new(expression);
         let mut issues = Issues::default();
         let checked = parse::parse(expression, &mut issues)
-            .and_then(|tree| check::check(tree, &self.variables, &mut issues));
+            .and_then(|tree| check::check(tree, &self.variables, self.patches, &mut issues));
         let Some(checked) = checked else {
             return Err(issues.into_error(&source));
         };

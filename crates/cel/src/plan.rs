@@ -194,7 +194,13 @@ impl<'c> Planner<'c> {
             Kind::Call { target, function, args } => self.call(expr, target.as_deref(), function, args),
             Kind::List { elements, optional } => self.list(elements, optional),
             Kind::Map(_) => self.map(expr),
-            Kind::Struct { name, .. } => Err(format!("unknown type: {name}")),
+            Kind::Struct { fields, .. } => {
+                let pairs = fields.iter().map(|field| {
+                    let key = Node::Const(text(&field.name));
+                    Ok(Pair { key, value: self.node(&field.value)?, optional: field.optional })
+                });
+                Ok(Node::Map(pairs.collect::<Result<Vec<_>, String>>()?.into()))
+            }
             Kind::Comprehension(comprehension) => self.comprehension(comprehension),
         }
     }

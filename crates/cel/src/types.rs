@@ -58,6 +58,8 @@ pub struct ObjectType {
     pub name: String,
     /// The properties and their types.
     pub fields: BTreeMap<String, Type>,
+    /// Whether it has any other property, too, of a type that is known at evaluation only.
+    pub open: bool,
 }
 
 impl PartialEq for ObjectType {
@@ -70,10 +72,11 @@ impl PartialEq for ObjectType {
 impl ObjectType {
     /// The type of the field that an expression calls `name`, and the name of the property.
     pub(crate) fn field(&self, name: &str) -> Option<&Type> {
-        match unescape(name) {
+        let found = match unescape(name) {
             Some(property) => self.fields.get(&property),
             None => self.fields.get(name),
-        }
+        };
+        found.or(self.open.then_some(&Type::Dyn))
     }
 }
 
@@ -145,7 +148,12 @@ impl Type {
     /// An object with these fields.
     pub fn object<N: Into<String>>(name: &str, fields: impl IntoIterator<Item = (N, Type)>) -> Self {
         let fields = fields.into_iter().map(|(name, type_)| (name.into(), type_)).collect();
-        Type::Object(Arc::new(ObjectType { name: name.to_owned(), fields }))
+        Type::Object(Arc::new(ObjectType { name: name.to_owned(), fields, open: false }))
+    }
+
+    /// An object with fields that are not known beforehand.
+    pub fn open_object(name: &str) -> Self {
+        Type::Object(Arc::new(ObjectType { name: name.to_owned(), fields: BTreeMap::new(), open: true }))
     }
 
     /// An optional `value`.
@@ -182,6 +190,18 @@ impl Type {
         }
         let mut left = limit;
         count(self, &mut left).then(|| limit - left)
+    }
+
+    /// The type as cel-go's `Type.String` writes it, which Kubernetes shows where an expression evaluates to what
+    /// it may not: other than what the checker prints, `null_type` and `google.protobuf.Timestamp`.
+    pub fn name(&self) -> String {
+        match self {
+            Type::List(element) => format!("list({})", element.name()),
+            Type::Map(key, value) => format!("map({}, {})", key.name(), value.name()),
+            Type::Optional(value) => format!("optional_type({})", value.name()),
+            Type::Type(Some(of)) => format!("type({})", of.name()),
+            other => other.runtime_name().to_owned(),
+        }
     }
 
     /// The name that `type(x)` prints for values of this type.
@@ -242,6 +262,20 @@ mod tests {
             (Type::map(Type::String, Type::Any), "map(string, any)"),
         ] {
             assert_eq!(type_.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn names_of_types_are_those_of_values() {
+        for (type_, name) in [
+            (
+                Type::list(Type::map(Type::String, Type::Timestamp)),
+                "list(map(string, google.protobuf.Timestamp))",
+            ),
+            (Type::optional(Type::Null), "optional_type(null_type)"),
+            (Type::open_object("Object.spec"), "Object.spec"),
+        ] {
+            assert_eq!(type_.name(), name);
         }
     }
 

@@ -1,11 +1,11 @@
 //! Expressions over claims and users, in CEL.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use super::claims::Claims;
 use crate::request::UserInfo;
 use keelson_apimachinery::{Map, Value};
-use keelson_cel::{CompileError, Environment, ObjectType, Program, Type};
+use keelson_cel::{CompileError, Environment, Program, Type};
 
 /// The variable of expressions over claims.
 const CLAIMS: &str = "claims";
@@ -28,9 +28,7 @@ static OVER_USER: LazyLock<Environment> = LazyLock::new(|| {
         ("groups", strings()),
         ("extra", Type::Map(Box::new(Type::String), Box::new(strings()))),
     ];
-    let fields = fields.map(|(name, type_)| (name.to_owned(), type_)).into();
-    let user = ObjectType { name: "kubernetes.UserInfo".to_owned(), fields };
-    Environment::new().variable(USER, Type::Object(Arc::new(user)))
+    Environment::new().variable(USER, Type::object("kubernetes.UserInfo", fields))
 });
 
 /// A checked expression.

@@ -134,7 +134,7 @@ fn compile(expression: &str, path: &Path) -> Result<Program, FieldError> {
     match program.output_type() {
         Type::Bool => Ok(program),
         other => {
-            let why = format!("must evaluate to bool but got {other}");
+            let why = format!("must evaluate to bool but got {}", other.name());
             Err(FieldError::invalid(path, expression, why))
         }
     }

@@ -1,5 +1,6 @@
 //! The type checker: finds out what names mean, which overloads calls may run, and the type of each expression.
 
+mod construct;
 mod unify;
 mod validate;
 
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use unify::{Substitution, instantiate, most_general};
 
 use crate::ast::{Comprehension, Expr, Kind, Literal, Tree};
-use crate::library::{self, Function, Overload};
+use crate::library::{Function, Overload};
 use crate::source::Issues;
 use crate::types::Type;
 
@@ -61,11 +62,17 @@ const TYPE_NAMES: [(&str, Type); 15] = [
 ];
 
 /// Checks an expression. `None` where it has errors: `issues` say which.
-pub(crate) fn check(tree: Tree, variables: &BTreeMap<String, Type>, issues: &mut Issues) -> Option<Checked> {
+pub(crate) fn check(
+    tree: Tree,
+    variables: &BTreeMap<String, Type>,
+    patches: bool,
+    issues: &mut Issues,
+) -> Option<Checked> {
     let count = tree.places.len();
     let Tree { root, places } = tree;
     let mut checker = Checker {
         variables,
+        patches,
         places: &places,
         issues,
         types: vec![Type::Error; count],
@@ -92,6 +99,8 @@ pub(crate) fn check(tree: Tree, variables: &BTreeMap<String, Type>, issues: &mut
 
 struct Checker<'e> {
     variables: &'e BTreeMap<String, Type>,
+    /// Whether patches may be constructed.
+    patches: bool,
     places: &'e [u32],
     issues: &'e mut Issues,
     /// By `id` of the expression.
@@ -143,9 +152,7 @@ impl Checker<'_> {
             Kind::Call { target, function, args } => self.call(expr, target.as_deref(), function, args),
             Kind::List { elements, optional } => self.list(expr, elements, optional),
             Kind::Map(_) => self.map(expr),
-            Kind::Struct { name, .. } => {
-                self.undeclared(expr, name);
-            }
+            Kind::Struct { name, fields } => self.construct(expr, name, fields),
             Kind::Comprehension(comprehension) => self.comprehension(expr, comprehension),
         }
     }
@@ -237,7 +244,7 @@ impl Checker<'_> {
             self.expr(arg);
         }
         let Some(target) = target else {
-            match library::function(name.strip_prefix('.').unwrap_or(name)) {
+            match self.function(name.strip_prefix('.').unwrap_or(name)) {
                 Some(function) => self.overloads(expr, function, None, args, false),
                 None => self.undeclared(expr, name),
             }
@@ -245,13 +252,13 @@ impl Checker<'_> {
         };
         // `a.b.c()` is a function of that name, or the function `c` of what `a.b` is.
         if let Some(prefix) = qualified_name(target)
-            && let Some(function) = library::function(&format!("{prefix}.{name}"))
+            && let Some(function) = self.function(&format!("{prefix}.{name}"))
         {
             self.overloads(expr, function, None, args, true);
             return;
         }
         self.expr(target);
-        match library::function(name) {
+        match self.function(name) {
             Some(function) => self.overloads(expr, function, Some(target), args, false),
             None => self.undeclared(expr, name),
         }

@@ -9,6 +9,7 @@ pub(crate) mod convert;
 pub(crate) mod cost;
 pub(crate) mod extension;
 pub(crate) mod format;
+pub(crate) mod json_patch;
 mod lists;
 mod named_format;
 mod net;
@@ -77,7 +78,7 @@ pub(crate) fn function(name: &str) -> Option<&'static Function> {
     FUNCTIONS.get(name)
 }
 
-fn tables() -> [&'static [Row]; 15] {
+fn tables() -> [&'static [Row]; 16] {
     [
         operators::TABLE,
         collections::TABLE,
@@ -94,6 +95,7 @@ fn tables() -> [&'static [Row]; 15] {
         named_format::TABLE,
         semver::TABLE,
         authorizer::TABLE,
+        json_patch::TABLE,
     ]
 }
 

@@ -9,7 +9,7 @@ mod macros;
 
 use lexer::{Token, TokenKind};
 
-use crate::ast::{Entry, Expr, Kind, Literal, Maker, Tree};
+use crate::ast::{Entry, Expr, Initialiser, Kind, Literal, Maker, Tree};
 use crate::source::{Issues, Offset};
 
 /// The longest expression, in code points (cel-go's default).
@@ -482,9 +482,9 @@ impl<'a> Parser<'a, '_> {
             name.push_str(self.advance().text);
         }
         let open = self.advance();
-        let mut values = Vec::new();
+        let mut fields = Vec::new();
         while !self.peek().is("}") {
-            self.take("?");
+            let optional = self.take("?").is_some();
             let field = self.peek();
             if field.kind == TokenKind::Escaped {
                 self.issues.at(field.at, "unsupported syntax: '`'");
@@ -493,15 +493,15 @@ impl<'a> Parser<'a, '_> {
             if field.kind != TokenKind::Ident {
                 return Err(self.mismatched("{'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}"));
             }
-            self.advance();
-            self.expect(":")?;
-            values.push(self.expression()?);
+            let field = self.advance().text.to_owned();
+            let at = self.expect(":")?.at;
+            fields.push(Initialiser { at, name: field, value: self.expression()?, optional });
             if self.take(",").is_none() {
                 break;
             }
         }
         self.expect("}")?;
-        let expr = self.maker.make(open.at, Kind::Struct { name, values });
+        let expr = self.maker.make(open.at, Kind::Struct { name, fields });
         self.bounded(expr)
     }
 

@@ -4,6 +4,7 @@ mod authorizer;
 mod bounds;
 mod costs;
 mod errors;
+mod patches;
 mod results;
 mod types;
 

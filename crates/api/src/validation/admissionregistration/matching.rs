@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use keelson_apimachinery::content::names::path_segment;
+use keelson_cel::Type;
 
 use super::super::shared::names;
 use super::super::shared::selector::{self, Leniency};
 use super::super::{Errors, Node};
+use super::expression::{Given, Variables};
 
 const OPERATIONS: &[&str] = &["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];
 
@@ -147,15 +149,19 @@ pub(super) fn mutating_operations(matched: &Node<'_>, errors: &mut Errors) {
     }
 }
 
-/// Checks conditions of a match.
-pub(super) fn conditions(list: &Node<'_>, errors: &mut Errors) {
+/// Checks conditions of a match, which may use `params` or not.
+pub(super) fn conditions(list: &Node<'_>, params: bool, errors: &mut Errors) {
     if list.len() > MAX_CONDITIONS {
         errors.push(list.too_many(list.len(), MAX_CONDITIONS));
     }
     for (i, condition) in list.items().enumerate() {
         let (expression, name) = (condition.child("expression"), condition.child("name"));
-        if expression.text().trim().is_empty() {
-            errors.push(expression.required(""));
+        match expression.text().trim() {
+            "" => errors.push(expression.required("")),
+            text => {
+                let given = Given { params, authorizer: true, patches: false };
+                Variables::NONE.compile(&expression, text, given, &[Type::Bool], errors);
+            }
         }
         if name.text().is_empty() {
             errors.push(name.required(""));

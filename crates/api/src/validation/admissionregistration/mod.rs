@@ -1,7 +1,7 @@
-//! The group admissionregistration.k8s.io. Expressions are only asked to be there: what compiles them tells what
-//! is wrong with them.
+//! The group admissionregistration.k8s.io.
 
 mod binding;
+mod expression;
 mod matching;
 mod mutating_policy;
 mod policy;

@@ -1,7 +1,10 @@
 //! MutatingAdmissionPolicy.
 
+use keelson_cel::Type;
+
 use super::super::shared::names;
 use super::super::{Errors, Node, Rules};
+use super::expression::{Given, Variables};
 use super::matching::{REINVOCATION_POLICIES, mutating_operations};
 use super::{GROUP, policy, warn_of_name};
 
@@ -18,13 +21,14 @@ fn check(object: &Node<'_>, old: Option<&Node<'_>>, errors: &mut Errors) {
     let spec = object.child("spec");
     let old_spec = old.map(|old| old.child("spec"));
     policy::head(&spec, old_spec.as_ref(), mutating_operations, errors);
-    policy::variables(&spec.child("variables"), errors);
+    let variables = policy::variables(&spec, Variables::new(), errors);
+    let given = Given { params: spec.child("paramKind").is_set(), authorizer: true, patches: true };
     let mutations = spec.child("mutations");
     if mutations.is_empty() {
         errors.push(mutations.required("mutations must contain at least one item"));
     }
     for mutation in mutations.items() {
-        check_mutation(&mutation, errors);
+        check_mutation(&mutation, &variables, given, errors);
     }
     let reinvocation = spec.child("reinvocationPolicy");
     if reinvocation.text().is_empty() {
@@ -34,15 +38,15 @@ fn check(object: &Node<'_>, old: Option<&Node<'_>>, errors: &mut Errors) {
     }
 }
 
-fn check_mutation(mutation: &Node<'_>, errors: &mut Errors) {
+fn check_mutation(mutation: &Node<'_>, variables: &Variables, given: Given, errors: &mut Errors) {
     let kind = mutation.child("patchType");
-    let (this, other) = match kind.text() {
+    let (this, other, wanted) = match kind.text() {
         "" => {
             errors.push(kind.required(""));
             return;
         }
-        "JSONPatch" => ("jsonPatch", "applyConfiguration"),
-        "ApplyConfiguration" => ("applyConfiguration", "jsonPatch"),
+        "JSONPatch" => ("jsonPatch", "applyConfiguration", Type::list(Type::open_object("JSONPatch"))),
+        "ApplyConfiguration" => ("applyConfiguration", "jsonPatch", Type::open_object("Object")),
         _ => {
             errors.push(kind.not_supported(&["ApplyConfiguration", "JSONPatch"]));
             return;
@@ -52,8 +56,11 @@ fn check_mutation(mutation: &Node<'_>, errors: &mut Errors) {
     let expression = patch.child("expression");
     if !patch.is_set() {
         errors.push(patch.required(format!("must be specified when patchType is {}", kind.text())));
-    } else if expression.text().trim().is_empty() {
-        errors.push(expression.required(""));
+    } else {
+        match expression.text().trim() {
+            "" => errors.push(expression.required("")),
+            text => drop(variables.compile(&expression, text, given, &[wanted], errors)),
+        }
     }
     if unwanted.is_set() {
         let why = format!("must not be specified when patchType is {}", kind.text());

@@ -4,6 +4,7 @@ use keelson_apimachinery::content::names::{dns_1035_label, dns_subdomain};
 use keelson_apimachinery::meta::GroupVersion;
 
 use super::super::{Errors, Node};
+use super::expression::{Given, Variables};
 use super::matching::{FAILURE_POLICIES, conditions, match_resources, required_one_of};
 
 /// Words that no variable can be named.
@@ -59,7 +60,7 @@ pub(super) fn head(
         ["paramKind", "matchConditions"].iter().all(|name| spec.child(name).same(&old.child(name)))
     };
     if !old.is_some_and(kept) {
-        conditions(&spec.child("matchConditions"), errors);
+        conditions(&spec.child("matchConditions"), kind.is_set(), errors);
     }
 }
 
@@ -96,9 +97,10 @@ fn param_kind(kind: &Node<'_>, errors: &mut Errors) {
     }
 }
 
-/// Checks variables.
-pub(super) fn variables(list: &Node<'_>, errors: &mut Errors) {
-    for variable in list.items() {
+/// Checks the variables of a policy, and returns them with their types.
+pub(super) fn variables(spec: &Node<'_>, mut variables: Variables, errors: &mut Errors) -> Variables {
+    let given = Given { params: spec.child("paramKind").is_set(), authorizer: true, patches: false };
+    for variable in spec.child("variables").items() {
         let (name, expression) = (variable.child("name"), variable.child("expression"));
         if name.text().trim().is_empty() {
             errors.push(name.required("name is not specified"));
@@ -107,8 +109,11 @@ pub(super) fn variables(list: &Node<'_>, errors: &mut Errors) {
         }
         if expression.text().trim().is_empty() {
             errors.push(expression.required("expression is not specified"));
+        } else {
+            variables.add(name.text(), &expression, given, errors);
         }
     }
+    variables
 }
 
 fn is_identifier(name: &str) -> bool {

@@ -92,6 +92,52 @@ fn policies_match_and_validate_something() {
 }
 
 #[test]
+fn expressions_are_compiled() {
+    let at = r#""clientConfig":{"url":"https://a.example"}"#;
+    webhook(
+        &format!(
+            r#"{at},"matchConditions":[{{"name":"a","expression":" params.x "}},{{"name":"b","expression":"request.uid"}}]"#
+        ),
+        &[
+            "webhooks[0].matchConditions[0].expression: Invalid value: \"params.x\": compilation failed: ERROR: <input>:1:1: undeclared reference to 'params' (in container '')\n | params.x\n | ^",
+            "webhooks[0].matchConditions[1].expression: Invalid value: \"request.uid\": compilation failed: ERROR: <input>:1:8: undefined field 'uid'\n | request.uid\n | .......^",
+        ],
+    );
+    let policy =
+        |spec: &str, expected: &[&str]| POLICY.create(&format!(r#"{{"spec":{{{spec}}}}}"#), expected);
+    policy(
+        r#""paramKind":{"apiVersion":"v1","kind":"ConfigMap"},"matchConditions":[{"name":"a","expression":"params.x == object.y"}],
+        "variables":[{"name":"n","expression":"object.spec.replicas"},{"name":"s","expression":"'a' + 'b'"},
+            {"name":"both","expression":"variables.s.size() + variables.n"}],
+        "validations":[{"expression":"variables.both > 3 && authorizer.group('').resource('pods').check('get').allowed()",
+            "messageExpression":"variables.s + string(params.m)"}],
+        "auditAnnotations":[{"key":"k","valueExpression":"null"},{"key":"l","valueExpression":"variables.s"}]"#,
+        &[],
+    );
+    policy(
+        r#""variables":[{"name":"s","expression":"'a'"},{"name":"t","expression":"variables.later"},{"name":"later","expression":"1"}],
+        "validations":[{"expression":"variables.s + 1 == 2"}],"auditAnnotations":[{"key":"k","valueExpression":"1"}]"#,
+        &[
+            "spec.variables[1].expression: Invalid value: \"variables.later\": compilation failed: ERROR: <input>:1:10: undefined field 'later'\n | variables.later\n | .........^",
+            "spec.validations[0].expression: Invalid value: \"variables.s + 1 == 2\": compilation failed: ERROR: <input>:1:13: found no matching overload for '_+_' applied to '(string, int)'\n | variables.s + 1 == 2\n | ............^",
+            "spec.auditAnnotations[0].valueExpression: Invalid value: \"1\": must evaluate to one of [string null_type] but got int",
+        ],
+    );
+    policy(
+        r#""validations":[{"expression":"int('x') == 1"}]"#,
+        &[
+            "spec.validations[0].expression: Internal error: program instantiation failed: strconv.ParseInt: parsing \"x\": invalid syntax",
+        ],
+    );
+    policy(
+        r#""validations":[{"expression":"true","messageExpression":"authorizer.path('/x').check('get').reason()"}]"#,
+        &[
+            "spec.validations[0].messageExpression: Invalid value: \"authorizer.path('/x').check('get').reason()\": compilation failed: ERROR: <input>:1:1: undeclared reference to 'authorizer' (in container '')\n | authorizer.path('/x').check('get').reason()\n | ^",
+        ],
+    );
+}
+
+#[test]
 fn bindings_name_a_policy_and_what_follows() {
     BINDING.takes_the_least();
     BINDING.create(r#"{"spec":{"policyName":null}}"#, &["spec.policyName: Required value"]);

@@ -1,10 +1,12 @@
 //! ValidatingAdmissionPolicy.
 
 use keelson_apimachinery::content::names::qualified_name;
+use keelson_cel::Type;
 
 use super::super::shared::conditions;
 use super::super::shared::render::{Shape, render};
 use super::super::{Errors, Node, Rules};
+use super::expression::{Given, Variables};
 use super::matching::optional_one_of;
 use super::{GROUP, policy, warn_of_name};
 
@@ -32,7 +34,9 @@ fn check(object: &Node<'_>, old: Option<&Node<'_>>, errors: &mut Errors) {
     let spec = object.child("spec");
     let old_spec = old.map(|old| old.child("spec"));
     policy::head(&spec, old_spec.as_ref(), |_, _| {}, errors);
-    policy::variables(&spec.child("variables"), errors);
+    let variables = if spec.child("variables").is_empty() { Variables::NONE } else { Variables::new() };
+    let variables = policy::variables(&spec, variables, errors);
+    let given = Given { params: spec.child("paramKind").is_set(), authorizer: true, patches: false };
     let (validations, annotations) = (spec.child("validations"), spec.child("auditAnnotations"));
     if validations.is_empty() && annotations.is_empty() {
         let why = "validations or auditAnnotations must contain at least one item";
@@ -41,7 +45,7 @@ fn check(object: &Node<'_>, old: Option<&Node<'_>>, errors: &mut Errors) {
         return;
     }
     for validation in validations.items() {
-        check_validation(&validation, errors);
+        check_validation(&validation, &variables, given, errors);
     }
     if annotations.len() > MAX_ANNOTATIONS {
         let why = format!("must not have more than {MAX_ANNOTATIONS} auditAnnotations");
@@ -49,7 +53,7 @@ fn check(object: &Node<'_>, old: Option<&Node<'_>>, errors: &mut Errors) {
     }
     let metadata = object.child("metadata");
     for (i, annotation) in annotations.items().enumerate() {
-        check_annotation(metadata.child("name").text(), &annotation, errors);
+        check_annotation(metadata.child("name").text(), &annotation, &variables, given, errors);
         let key = annotation.child("key");
         if annotations.items().take(i).any(|before| before.child("key").text() == key.text()) {
             errors.push(key.duplicate_text(key.text()));
@@ -57,15 +61,20 @@ fn check(object: &Node<'_>, old: Option<&Node<'_>>, errors: &mut Errors) {
     }
 }
 
-fn check_validation(validation: &Node<'_>, errors: &mut Errors) {
+fn check_validation(validation: &Node<'_>, variables: &Variables, given: Given, errors: &mut Errors) {
     let expression = validation.child("expression");
     if expression.text().trim().is_empty() {
         errors.push(expression.required("expression is not specified"));
+    } else {
+        variables.compile(&expression, expression.text(), given, &[Type::Bool], errors);
     }
     for name in ["messageExpression", "message"] {
         let node = validation.child(name);
         if !node.text().is_empty() && node.text().trim().is_empty() {
             errors.push(node.invalid("must be non-empty if specified"));
+        } else if name == "messageExpression" && !node.text().is_empty() {
+            let given = Given { authorizer: false, ..given };
+            variables.compile(&node, node.text(), given, &[Type::String], errors);
         }
         if name == "message" && node.text().trim().contains(['\n', '\r']) {
             errors.push(node.invalid("must not contain line breaks"));
@@ -75,7 +84,13 @@ fn check_validation(validation: &Node<'_>, errors: &mut Errors) {
     optional_one_of(&reason, &["Forbidden", "Invalid", "RequestEntityTooLarge"], errors);
 }
 
-fn check_annotation(policy: &str, annotation: &Node<'_>, errors: &mut Errors) {
+fn check_annotation(
+    policy: &str,
+    annotation: &Node<'_>,
+    variables: &Variables,
+    given: Given,
+    errors: &mut Errors,
+) {
     let (key, value) = (annotation.child("key"), annotation.child("valueExpression"));
     if policy.is_empty() {
         errors.push(key.invalid_text(key.text(), "requires metadata.name be non-empty"));
@@ -89,7 +104,10 @@ fn check_annotation(policy: &str, annotation: &Node<'_>, errors: &mut Errors) {
             let why = format!("must not exceed {MAX_VALUE_EXPRESSION} bytes in length");
             errors.push(value.required(why));
         }
-        _ => {}
+        _ => {
+            let wanted = [Type::String, Type::Null];
+            variables.compile(&value, value.text().trim(), given, &wanted, errors);
+        }
     }
 }
 

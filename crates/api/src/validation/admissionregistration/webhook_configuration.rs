@@ -108,7 +108,7 @@ fn check_hook(hook: &Node<'_>, lenient: Lenient, mutating: bool, errors: &mut Er
     }
     webhook::client_config(&hook.child("clientConfig"), errors);
     if !lenient.conditions {
-        conditions(&hook.child("matchConditions"), errors);
+        conditions(&hook.child("matchConditions"), false, errors);
     }
 }
 
