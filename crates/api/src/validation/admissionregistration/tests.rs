@@ -126,7 +126,7 @@ fn expressions_are_compiled() {
     policy(
         r#""validations":[{"expression":"int('x') == 1"}]"#,
         &[
-            "spec.validations[0].expression: Internal error: program instantiation failed: strconv.ParseInt: parsing \"x\": invalid syntax",
+            "spec.validations[0].expression: Internal error: program instantiation failed: type conversion error from 'string' to 'int'",
         ],
     );
     policy(
