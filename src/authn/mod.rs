@@ -216,7 +216,8 @@ impl Authenticator {
         }
         let (mut warning, mut in_header) = (None, None);
         // Bytes that are no text are no token that anybody knows, but they are a token.
-        let header = credentials.headers.get(AUTHORIZATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let header =
+            credentials.headers.get(AUTHORIZATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
         match header.as_deref().map(bearer::parse) {
             Some(bearer::Bearer::Token(token)) => in_header = Some(token),
             Some(bearer::Bearer::ExtraSpace) => warning = Some(bearer::EXTRA_SPACE_WARNING),

@@ -62,8 +62,7 @@ impl Mode {
 
     /// The mode of this name that users may choose.
     pub fn parse(name: &str) -> Option<Self> {
-        let known =
-            [Mode::AlwaysAllow, Mode::AlwaysDeny, Mode::Rbac, Mode::Node, Mode::Abac, Mode::Webhook];
+        let known = [Mode::AlwaysAllow, Mode::AlwaysDeny, Mode::Rbac, Mode::Node, Mode::Abac, Mode::Webhook];
         known.into_iter().find(|mode| mode.as_str() == name)
     }
 

@@ -9,7 +9,7 @@ use keelson_base::shutdown::Signal;
 use keelson_base::task::{TaskGroup, blocking};
 
 use super::{StartError, node, rbac};
-use crate::authz::config::Follower;
+use crate::authz::config::{Follower, Held};
 use crate::authz::rbac::Escalation;
 use crate::authz::{self, AuthorizationMetrics, Authorizer, Configured, Lasting, Mode, Source, abac};
 use crate::bootstrap;
@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// What the files of authorization say.
 pub(super) struct Prepared {
     /// The configuration's file, with what it held and what it configures.
-    followed: Option<(PathBuf, (Vec<u8>, Vec<Configured>))>,
+    followed: Option<(PathBuf, Held)>,
     configured: Vec<Configured>,
     policies: Option<abac::Policies>,
 }

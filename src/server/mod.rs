@@ -5,9 +5,9 @@
 //! [`run`] does both, between the signals of the process.
 
 mod addresses;
-mod authorization;
 mod authentication;
 mod authentication_trust;
+mod authorization;
 mod bootstrap_tokens;
 pub mod certificates;
 mod components;
@@ -60,8 +60,8 @@ use self::service_accounts::OpenId;
 pub use self::storage::StorageError;
 pub use self::tls::TlsError;
 use crate::admission;
-use crate::authn::{self, jwt};
 use crate::authn::token_file::TokenFileError;
+use crate::authn::{self, jwt};
 use crate::bootstrap::{self, BootstrapError, Endpoint, KubernetesService};
 use crate::config_file::ConfigFileError;
 use crate::endpoints::{Endpoints, EndpointsConfig};

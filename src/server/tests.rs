@@ -3,9 +3,9 @@
 mod authorizers;
 mod client;
 mod ends;
+mod front_proxy;
 mod http1;
 mod http2;
-mod front_proxy;
 mod issuers;
 mod nodes;
 mod serves;

@@ -59,7 +59,10 @@ impl Config {
 /// # Errors
 /// Where the process already logs.
 pub fn start_logs(config: Config) -> Result<(), TryInitError> {
-    tracing_subscriber::registry().with(config.filter()).with(lines(config.format, std::io::stderr)).try_init()
+    tracing_subscriber::registry()
+        .with(config.filter())
+        .with(lines(config.format, std::io::stderr))
+        .try_init()
 }
 
 /// Writes every event as one line, whatever is in it.

@@ -14,8 +14,8 @@ pub fn log_panics() {
         let location = info.location().map(ToString::to_string).unwrap_or_default();
         let thread = std::thread::current().name().unwrap_or("?").to_owned();
         let trace = Backtrace::capture();
-        let trace =
-            (trace.status() == BacktraceStatus::Captured).then(|| trace.to_string()).unwrap_or_default();
+        let captured = trace.status() == BacktraceStatus::Captured;
+        let trace = if captured { trace.to_string() } else { String::new() };
         error!(location, thread, trace, "panic: {}", harmless(info));
     }));
 }

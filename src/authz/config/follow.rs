@@ -25,12 +25,15 @@ pub struct Follower {
     configured: Vec<Configured>,
 }
 
+/// What a file held, and what that configures.
+pub type Held = (Vec<u8>, Vec<Configured>);
+
 impl Follower {
     /// Reads the file: its bytes and what they configure, which is needed to make those authorizers that last.
     ///
     /// # Errors
     /// A file that can't be read, or used.
-    pub fn read(path: &std::path::Path) -> Result<(Vec<u8>, Vec<Configured>), String> {
+    pub fn read(path: &std::path::Path) -> Result<Held, String> {
         let bytes = config_file::read_bytes(path).map_err(|error| error.to_string())?;
         let configured = load(&bytes, &[])?;
         Ok((bytes, configured))
@@ -43,7 +46,7 @@ impl Follower {
     /// Where the first chain can't be built, or metrics can't be had.
     pub fn new(
         path: PathBuf,
-        (read, configured): (Vec<u8>, Vec<Configured>),
+        (read, configured): Held,
         lasting: Lasting,
         metrics: AuthorizationMetrics,
         registry: &Registry,

@@ -17,7 +17,7 @@ use std::time::Duration;
 use keelson_apimachinery::scalar;
 use serde::{Deserialize, Deserializer};
 
-pub use self::follow::Follower;
+pub use self::follow::{Follower, Held};
 pub use self::validation::validate;
 use super::chain::Configured;
 use super::webhook::{ReviewVersion, Settings};
