@@ -362,6 +362,9 @@ impl<'a> Parser<'a, '_> {
         if self.take(")").is_some() {
             return Ok(args);
         }
+        if self.peek().kind == TokenKind::End {
+            return Err(self.mismatched(&format!("{{{}}}", OPERAND.replacen("'.'", "')', '.'", 1))));
+        }
         loop {
             args.push(self.expression()?);
             if self.take(",").is_none() {

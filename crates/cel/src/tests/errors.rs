@@ -20,6 +20,13 @@ fn syntax() {
             ),
         ),
         (
+            "bad(",
+            &format!(
+                "ERROR: <input>:1:5: Syntax error: mismatched input '<EOF>' expecting {}\n | bad(\n | ....^",
+                OPERAND.replacen("'.'", "')', '.'", 1)
+            ),
+        ),
+        (
             "1 + $",
             &format!(
                 "ERROR: <input>:1:5: Syntax error: token recognition error at: '$'\n | 1 + $\n | ....^\nERROR: \
