@@ -33,7 +33,7 @@ use keelson_base::task::TaskGroup;
 
 pub use self::answers::Answers;
 pub use self::connect::Proxy;
-pub use self::tls::Tls;
+pub use self::tls::{Tls, client_config};
 pub use self::webhook::{Backoff, PostError, Webhook};
 
 /// How long an unused connection is kept.

@@ -45,7 +45,7 @@ fn wrong(reason: impl std::fmt::Display) -> OutboundError {
 ///
 /// # Errors
 /// PEM that can't be used, a key of another certificate.
-pub(super) fn client_config(tls: &Tls) -> Result<ClientConfig, OutboundError> {
+pub fn client_config(tls: &Tls) -> Result<ClientConfig, OutboundError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -76,7 +76,7 @@ fn verifier(tls: &Tls, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCe
         if tls.authorities.is_some() {
             return Err(wrong("specifying a root certificates file with the insecure flag is not allowed"));
         }
-        return Ok(Arc::new(Anyone { provider }));
+        return Ok(Arc::new(Blind { provider, believes: true }));
     }
     let mut roots = RootCertStore::empty();
     let mut pinned = Vec::new();
@@ -98,7 +98,8 @@ fn verifier(tls: &Tls, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCe
         }
     }
     if roots.is_empty() {
-        return Ok(Arc::new(Nobody { provider }));
+        // There are no authorities.
+        return Ok(Arc::new(Blind { provider, believes: false }));
     }
     let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
     Ok(Arc::new(Believing { inner: inner.map_err(wrong)?, pinned }))
@@ -171,41 +172,14 @@ fn is_valid_at(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Ce
     Ok(())
 }
 
-macro_rules! signatures_of_the_provider {
-    () => {
-        fn verify_tls12_signature(
-            &self,
-            message: &[u8],
-            certificate: &CertificateDer<'_>,
-            signature: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, rustls::Error> {
-            let algorithms = &self.provider.signature_verification_algorithms;
-            rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
-        }
-
-        fn verify_tls13_signature(
-            &self,
-            message: &[u8],
-            certificate: &CertificateDer<'_>,
-            signature: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, rustls::Error> {
-            let algorithms = &self.provider.signature_verification_algorithms;
-            rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
-        }
-
-        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            self.provider.signature_verification_algorithms.supported_schemes()
-        }
-    };
-}
-
-/// Believes anyone who owns the key of the certificate that is shown.
+/// Looks at no certificate: believes anyone who owns the key of the one that is shown, or nobody.
 #[derive(Debug)]
-struct Anyone {
+struct Blind {
     provider: Arc<CryptoProvider>,
+    believes: bool,
 }
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for Blind {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
@@ -214,29 +188,33 @@ impl ServerCertVerifier for Anyone {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+        match self.believes {
+            true => Ok(ServerCertVerified::assertion()),
+            false => Err(CertificateError::UnknownIssuer.into()),
+        }
     }
 
-    signatures_of_the_provider!();
-}
-
-/// Believes nobody: there are no authorities.
-#[derive(Debug)]
-struct Nobody {
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Nobody {
-    fn verify_server_cert(
+    fn verify_tls12_signature(
         &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Err(CertificateError::UnknownIssuer.into())
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
     }
 
-    signatures_of_the_provider!();
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
 }

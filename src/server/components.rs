@@ -9,14 +9,12 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::TokioIo;
 use keelson_base::task::TaskGroup;
 use keelson_storage::Storage;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::{DigitallySignedStruct, SignatureScheme};
-use rustls_pki_types::{CertificateDer, IpAddr, Ipv4Addr, ServerName, UnixTime};
+use rustls_pki_types::{IpAddr, Ipv4Addr, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::endpoints::{ComponentHealth, Components};
+use crate::outbound::{self, OutboundError, Tls};
 
 /// How long a component may take to answer, as upstream lets it.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -39,17 +37,11 @@ impl Neighbours {
     /// Over this store; connections are driven in `tasks`.
     ///
     /// # Errors
-    /// Where `provider` has no algorithms for TLS.
-    pub(super) fn new(
-        storage: Arc<dyn Storage>,
-        provider: Arc<CryptoProvider>,
-        tasks: TaskGroup,
-    ) -> Result<Self, rustls::Error> {
-        let config = rustls::ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-            .with_no_client_auth();
+    /// Where TLS can't be had.
+    pub(super) fn new(storage: Arc<dyn Storage>, tasks: TaskGroup) -> Result<Self, OutboundError> {
+        // The neighbours make their own certificates, on this machine alone, and nothing that they say is trusted
+        // with more than being shown.
+        let config = outbound::client_config(&Tls { insecure_skip_verify: true, ..Tls::default() })?;
         Ok(Neighbours { storage, connector: TlsConnector::from(Arc::new(config)), tasks })
     }
 
@@ -122,47 +114,5 @@ impl Components for Neighbours {
                 ..Default::default()
             },
         })
-    }
-}
-
-/// Takes any certificate: the neighbours make their own, on this machine alone, and nothing that they say is
-/// trusted with more than being shown.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

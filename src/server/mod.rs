@@ -66,6 +66,7 @@ use crate::bootstrap::{self, BootstrapError, Endpoint, KubernetesService};
 use crate::config_file::ConfigFileError;
 use crate::endpoints::{Endpoints, EndpointsConfig};
 use crate::filters::chain::{self, Chain};
+use crate::outbound::OutboundError;
 use crate::registry::{CacheMetrics, Caches, Registry, RegistryConfig};
 use crate::telemetry::Metrics;
 
@@ -86,6 +87,9 @@ pub enum StartError {
     /// The server's own certificates can't be had.
     #[error("--cert-dir: {0}")]
     Certificates(#[from] CertificateError),
+    /// Other components can't be asked.
+    #[error("the health of components: {0}")]
+    Components(#[from] OutboundError),
     /// TLS can't be spoken.
     #[error("--tls-cert-file, --tls-private-key-file: {0}")]
     Tls(#[from] TlsError),
@@ -390,9 +394,7 @@ async fn build(
     };
     let admission = Arc::new(admission::build(&config.admission, &admitted)?);
     CacheMetrics::register(&registry, metrics.registry())?;
-    let provider = Arc::new(tls::provider(&config.serving));
-    let neighbours = Neighbours::new(storage.storage.clone(), provider, lifecycle.tasks.clone());
-    let neighbours = neighbours.map_err(TlsError::Settings)?;
+    let neighbours = Neighbours::new(storage.storage.clone(), lifecycle.tasks.clone())?;
     let endpoints = Arc::new(Endpoints::new(
         registry.clone(),
         EndpointsConfig {

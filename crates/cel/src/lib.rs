@@ -34,4 +34,4 @@ pub use environment::{Environment, Input, Program};
 pub use library::authorizer::{Authorizer, Check, Decision, Resource, Target};
 pub use meter::EvaluationError;
 pub use source::{CompileError, Issue};
-pub use types::{ObjectType, Type};
+pub use types::{ObjectType, Type, is_identifier};

@@ -81,7 +81,7 @@ impl ObjectType {
 }
 
 /// The words that can't be identifiers, and are written with underscores around them as names of fields.
-const RESERVED: [&str; 21] = [
+pub(crate) const RESERVED: [&str; 21] = [
     "true",
     "false",
     "null",
@@ -104,6 +104,13 @@ const RESERVED: [&str; 21] = [
     "void",
     "while",
 ];
+
+/// Whether expressions may call a variable this.
+pub fn is_identifier(name: &str) -> bool {
+    let word = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    starts && name.bytes().all(word) && !RESERVED.contains(&name)
+}
 
 /// The name of the property that `name` stands for, where `name` is escaped.
 ///
@@ -263,6 +270,16 @@ mod tests {
         ] {
             assert_eq!(type_.to_string(), text);
         }
+    }
+
+    #[test]
+    fn words_of_the_language_are_no_identifiers() {
+        for (name, is) in
+            [("a1_", true), ("_", true), ("", false), ("1a", false), ("a-b", false), ("é", false)]
+        {
+            assert_eq!(is_identifier(name), is, "{name}");
+        }
+        assert!(RESERVED.iter().all(|word| !is_identifier(word)));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use lexer::{Token, TokenKind};
 
 use crate::ast::{Entry, Expr, Initialiser, Kind, Literal, Maker, Tree};
 use crate::source::{Issues, Offset};
+use crate::types::RESERVED;
 
 /// The longest expression, in code points (cel-go's default).
 const LONGEST: usize = 100_000;
@@ -23,27 +24,6 @@ const DEEPEST_TREE: u16 = 600;
 
 /// How many expressions a tree may have. Macros copy what they are called on.
 const MOST_EXPRESSIONS: usize = 300_000;
-
-/// Words that can't be names of variables and functions.
-const RESERVED: [&str; 17] = [
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
 
 /// What can begin an expression, as ANTLR lists it.
 const OPERAND: &str = "'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, \

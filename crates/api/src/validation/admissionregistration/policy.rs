@@ -7,31 +7,6 @@ use super::super::{Errors, Node};
 use super::expression::{Given, Variables};
 use super::matching::{FAILURE_POLICIES, conditions, match_resources, required_one_of};
 
-/// Words that no variable can be named.
-const RESERVED: &[&str] = &[
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
-
 /// Checks the members of a policy's spec up to its conditions. `mutating` bounds the operations.
 pub(super) fn head(
     spec: &Node<'_>,
@@ -104,7 +79,7 @@ pub(super) fn variables(spec: &Node<'_>, mut variables: Variables, errors: &mut 
         let (name, expression) = (variable.child("name"), variable.child("expression"));
         if name.text().trim().is_empty() {
             errors.push(name.required("name is not specified"));
-        } else if !is_identifier(name.text()) {
+        } else if !keelson_cel::is_identifier(name.text()) {
             errors.push(name.invalid("must be a valid CEL identifier"));
         }
         if expression.text().trim().is_empty() {
@@ -114,9 +89,4 @@ pub(super) fn variables(spec: &Node<'_>, mut variables: Variables, errors: &mut 
         }
     }
     variables
-}
-
-fn is_identifier(name: &str) -> bool {
-    let word = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
-    !name.starts_with(|c: char| c.is_ascii_digit()) && name.bytes().all(word) && !RESERVED.contains(&name)
 }
