@@ -8,6 +8,11 @@ BINARY := $(CARGO_TARGET_DIR)/release/kube-apiserver
 # What end-to-end tests and benchmarks run beside the server; the scripts bring it and print its path.
 TOOLS = KEELSON_ETCD=$$(e2e/tools/etcd.sh) KEELSON_KUBECTL=$$(e2e/tools/kubectl.sh) \
   KEELSON_CLIENT_GO=$$(e2e/tools/client-go.sh)
+# The rest of a control plane and what watches it, for the suites with real controllers.
+CLUSTER_TOOLS = KEELSON_CONTROLLER_MANAGER=$$(e2e/tools/kube-controller-manager.sh) \
+  KEELSON_SCHEDULER=$$(e2e/tools/kube-scheduler.sh) KEELSON_KWOK=$$(e2e/tools/kwok.sh) \
+  KEELSON_HELM=$$(e2e/tools/helm.sh) KEELSON_PROMETHEUS=$$(e2e/tools/prometheus.sh) \
+  KEELSON_PROMTOOL=$$(e2e/tools/promtool.sh)
 
 .PHONY: run test soak lint bench image e2e test-crash fuzz build system-packages cargo-deny
 
@@ -29,7 +34,7 @@ test: system-packages
 ## e2e: the heavy suites: kubectl, client-go, kube-rs and the model test against the release build, the recordings
 ## where they are present
 e2e: build
-	$(TOOLS) KEELSON_BINARY=$(BINARY) KEELSON_E2E_FULL=1 cargo test --locked --package keelson-e2e -- --nocapture
+	$(TOOLS) $(CLUSTER_TOOLS) KEELSON_BINARY=$(BINARY) KEELSON_E2E_FULL=1 cargo test --locked --package keelson-e2e -- --nocapture
 
 ## test-crash: 200 rounds of kill -9 under load on the embedded store
 test-crash: system-packages
