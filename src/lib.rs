@@ -22,3 +22,8 @@ pub mod telemetry;
 
 /// The version of Kubernetes whose API is served.
 pub const KUBERNETES_VERSION: &str = endpoints::version::GIT_VERSION;
+
+pub use endpoints::version::raw as raw_version;
+
+/// Keelson's own version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -21,30 +21,41 @@ pub(super) fn respond(request: &Parts) -> Response {
 }
 
 fn document() -> Bytes {
+    let fields = fields();
+    let lines = fields.iter().map(|(key, value)| format!("  {key:?}: {value:?}"));
+    format!("{{\n{}\n}}", lines.collect::<Vec<_>>().join(",\n")).into()
+}
+
+/// The same as Go's programs print it (`--version=raw`): `version.Info{Major:"1", …}`.
+pub fn raw() -> String {
+    let fields = fields();
+    let fields =
+        fields.iter().map(|(key, value)| format!("{}{}:{value:?}", key[..1].to_uppercase(), &key[1..]));
+    format!("version.Info{{{}}}", fields.collect::<Vec<_>>().join(", "))
+}
+
+fn fields() -> [(&'static str, String); 13] {
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
         other => other,
     };
-    let platform = format!("{}/{architecture}", std::env::consts::OS);
     // Fields that upstream's build stamps are of this build; times and commits would make builds differ.
-    let fields = [
-        ("major", "1"),
-        ("minor", "36"),
-        ("emulationMajor", "1"),
-        ("emulationMinor", "36"),
-        ("minCompatibilityMajor", "1"),
-        ("minCompatibilityMinor", "35"),
-        ("gitVersion", GIT_VERSION),
-        ("gitCommit", concat!("keelson-", env!("CARGO_PKG_VERSION"))),
-        ("gitTreeState", "clean"),
-        ("buildDate", "1970-01-01T00:00:00Z"),
-        ("goVersion", ""),
-        ("compiler", "rustc"),
-        ("platform", &platform),
-    ];
-    let lines: Vec<String> = fields.iter().map(|(key, value)| format!("  {key:?}: {value:?}")).collect();
-    format!("{{\n{}\n}}", lines.join(",\n")).into()
+    [
+        ("major", "1".to_owned()),
+        ("minor", "36".to_owned()),
+        ("emulationMajor", "1".to_owned()),
+        ("emulationMinor", "36".to_owned()),
+        ("minCompatibilityMajor", "1".to_owned()),
+        ("minCompatibilityMinor", "35".to_owned()),
+        ("gitVersion", GIT_VERSION.to_owned()),
+        ("gitCommit", concat!("keelson-", env!("CARGO_PKG_VERSION")).to_owned()),
+        ("gitTreeState", "clean".to_owned()),
+        ("buildDate", "1970-01-01T00:00:00Z".to_owned()),
+        ("goVersion", String::new()),
+        ("compiler", "rustc".to_owned()),
+        ("platform", format!("{}/{architecture}", std::env::consts::OS)),
+    ]
 }
 
 #[cfg(test)]

@@ -5,26 +5,23 @@ use crate::admission;
 use crate::admission::plugins::{NOT_YET, PLUGINS, select};
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Admission")]
 pub(super) struct Admission {
     /// The admission plugins that are on, and no others (deprecated: use --enable-admission-plugins and
     /// --disable-admission-plugins). Their order doesn't matter.
-    #[arg(long, value_name = "PLUGIN,…")]
+    #[arg(long)]
     admission_control: Option<Vec<String>>,
     /// The configuration of admission plugins.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     admission_control_config_file: Option<String>,
-    /// How long pods that say nothing of it stay on a node that is not ready (notReady:NoExecute)
-    /// [default: 300].
-    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    /// How long pods that say nothing of it stay on a node that is not ready (notReady:NoExecute).
+    #[arg(long)]
     default_not_ready_toleration_seconds: Option<String>,
-    /// How long pods that say nothing of it stay on a node that can't be reached (unreachable:NoExecute)
-    /// [default: 300].
-    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    /// How long pods that say nothing of it stay on a node that can't be reached (unreachable:NoExecute).
+    #[arg(long)]
     default_unreachable_toleration_seconds: Option<String>,
-    #[arg(long, value_name = "PLUGIN,…", help = help("off although they are on by default"))]
+    #[arg(long, help = help("off although they are on by default"))]
     disable_admission_plugins: Option<Vec<String>>,
-    #[arg(long, value_name = "PLUGIN,…", help = help("on beside those that are on by default"))]
+    #[arg(long, help = help("on beside those that are on by default"))]
     enable_admission_plugins: Option<Vec<String>>,
 }
 

@@ -10,34 +10,31 @@ use crate::authn::webhook::{self, Version};
 use crate::authn::{self, Anonymous};
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Authentication")]
 pub(super) struct Authentication {
-    /// Whether requests without credentials are let on to authorization, as system:anonymous
-    /// [default: true].
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Whether requests without credentials are let on to authorization, as system:anonymous.
+    #[arg(long)]
     anonymous_auth: Option<String>,
     /// The authorities whose client certificates are believed: the subject's common name is the user, its
     /// organizations are the groups [default: one that the server makes].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     client_ca_file: Option<String>,
     /// Bearer tokens that are believed, one a line: token,user,uid,"group1,group2".
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     token_auth_file: Option<String>,
     #[command(flatten)]
     front_proxy: FrontProxy,
     /// Whether tokens are believed that lie in secrets of the type bootstrap.kubernetes.io/token in the namespace
-    /// kube-system, as new nodes use them [default: false].
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          help_heading = "Authentication")]
+    /// kube-system, as new nodes use them.
+    #[arg(long)]
     enable_bootstrap_token_auth: Option<String>,
     /// The kubeconfig of a webhook that is asked whose bearer tokens are [default: none is asked].
-    #[arg(long, value_name = "FILE", help_heading = "Authentication")]
+    #[arg(long)]
     authentication_token_webhook_config_file: Option<String>,
-    /// The version of the TokenReview that the webhook is sent: v1 or v1beta1 [default: v1beta1].
-    #[arg(long, value_name = "VERSION", help_heading = "Authentication")]
+    /// The version of the TokenReview that the webhook is sent: v1 or v1beta1.
+    #[arg(long)]
     authentication_token_webhook_version: Option<String>,
-    /// How long the webhook's answers are kept [default: 2m].
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, help_heading = "Authentication")]
+    /// How long the webhook's answers are kept.
+    #[arg(long)]
     authentication_token_webhook_cache_ttl: Option<String>,
 }
 

@@ -16,31 +16,29 @@ const WEBHOOK: &str = "--authorization-webhook-config-file";
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Authorization")]
 pub(super) struct Authorization {
     /// Who may do what, by authorizers that are asked in this order: AlwaysAllow, AlwaysDeny, ABAC, RBAC,
     /// Node, Webhook. Members of system:masters may do everything [default: RBAC].
-    #[arg(long, value_name = "MODE")]
+    #[arg(long)]
     authorization_mode: Option<Vec<String>>,
     /// An AuthorizationConfiguration (apiserver.config.k8s.io) with the authorizers and how they are asked, in
     /// place of --authorization-mode and --authorization-webhook-*. It is followed while the server runs.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     authorization_config: Option<String>,
     /// The policies of mode ABAC, one JSON object a line.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     authorization_policy_file: Option<String>,
     /// The kubeconfig of the webhook that mode Webhook asks.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     authorization_webhook_config_file: Option<String>,
-    /// The version of the SubjectAccessReview (authorization.k8s.io) that the webhook is sent: v1 or v1beta1
-    /// [default: v1beta1].
-    #[arg(long, value_name = "VERSION")]
+    /// The version of the SubjectAccessReview (authorization.k8s.io) that the webhook is sent: v1 or v1beta1.
+    #[arg(long)]
     authorization_webhook_version: Option<String>,
-    /// How long it is remembered that the webhook allowed something [default: 5m].
-    #[arg(long, value_name = "DURATION")]
+    /// How long it is remembered that the webhook allowed something.
+    #[arg(long)]
     authorization_webhook_cache_authorized_ttl: Option<String>,
-    /// How long it is remembered that the webhook did not allow something [default: 30s].
-    #[arg(long, value_name = "DURATION")]
+    /// How long it is remembered that the webhook did not allow something.
+    #[arg(long)]
     authorization_webhook_cache_unauthorized_ttl: Option<String>,
 }
 

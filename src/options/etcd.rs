@@ -4,30 +4,29 @@ use super::{Errors, path, value};
 use crate::server::config::{CertificateFiles, Etcd as EtcdConfig, Storage, WatchCaches};
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Etcd")]
 pub(super) struct Etcd {
     /// The authority that signed etcd's certificates [default: those that the system trusts].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     etcd_cafile: Option<String>,
     /// The certificate to show to etcd.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     etcd_certfile: Option<String>,
     /// The key of --etcd-certfile.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     etcd_keyfile: Option<String>,
-    /// What every key starts with [default: /registry].
-    #[arg(long, value_name = "PATH")]
+    /// What every key starts with.
+    #[arg(long)]
     etcd_prefix: Option<String>,
     /// The servers of one etcd cluster, as scheme://ip:port, parted by commas. Without it, objects are kept
     /// in --data-dir.
-    #[arg(long, value_name = "URL,…")]
+    #[arg(long)]
     etcd_servers: Vec<String>,
-    /// Whether reads and watches are answered from memory where they can be [default: true].
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    /// Whether reads and watches are answered from memory where they can be.
+    #[arg(long)]
     watch_cache: Option<String>,
     /// resource[.group]#size, parted by commas: a size of 0 turns the cache of that resource off; others change
     /// nothing, as caches grow and shrink by themselves.
-    #[arg(long, value_name = "RESOURCE#SIZE,…")]
+    #[arg(long)]
     watch_cache_sizes: Vec<String>,
 }
 

@@ -6,20 +6,19 @@ use super::{Errors, value};
 use crate::registry::{PortRange, ServiceNetwork};
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Features")]
 pub(super) struct Features {
-    /// Whether containers may be privileged [default: false].
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    /// Whether containers may be privileged.
+    #[arg(long)]
     allow_privileged: Option<String>,
-    /// How long events are kept [default: 1h0m0s].
-    #[arg(long, value_name = "DURATION")]
+    /// How long events are kept.
+    #[arg(long)]
     event_ttl: Option<String>,
     /// Where the addresses of services come from: one range, or an IPv4 and an IPv6 one parted by a comma
     /// [default: 10.0.0.0/24].
-    #[arg(long, value_name = "CIDR,…")]
+    #[arg(long)]
     service_cluster_ip_range: Vec<String>,
-    /// Where the node ports of services come from, both ends included [default: 30000-32767].
-    #[arg(long, value_name = "FIRST-LAST")]
+    /// Where the node ports of services come from, both ends included.
+    #[arg(long)]
     service_node_port_range: Option<String>,
 }
 

@@ -10,26 +10,25 @@ const EXTRA: &str = "requestheader-extra-headers-prefix";
 const NAMES: &str = "requestheader-allowed-names";
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Authentication: front proxies")]
 pub(super) struct FrontProxy {
     /// The authorities of front proxies: who shows a certificate of theirs may say in headers whose requests it sends
     /// on [default: there are none].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     requestheader_client_ca_file: Option<String>,
     /// The common names that the certificates of front proxies may have [default: any].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long)]
     requestheader_allowed_names: Option<Vec<String>>,
     /// The headers with a user's name, such as X-Remote-User: the first that has a value counts.
-    #[arg(long, value_name = "HEADER")]
+    #[arg(long)]
     requestheader_username_headers: Option<Vec<String>>,
     /// The headers with a user's uid, such as X-Remote-Uid: the first that has a value counts.
-    #[arg(long, value_name = "HEADER")]
+    #[arg(long)]
     requestheader_uid_headers: Option<Vec<String>>,
     /// The headers with a user's groups, such as X-Remote-Group: all values count.
-    #[arg(long, value_name = "HEADER")]
+    #[arg(long)]
     requestheader_group_headers: Option<Vec<String>>,
     /// What headers begin with that say more of a user, such as X-Remote-Extra-.
-    #[arg(long, value_name = "PREFIX")]
+    #[arg(long)]
     requestheader_extra_headers_prefix: Option<Vec<String>>,
 }
 

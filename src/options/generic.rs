@@ -10,61 +10,58 @@ use super::{Errors, value};
 use crate::server::config::{Ending, Http, Limits};
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Generic")]
 pub(super) struct Generic {
     /// The address under which others in the cluster find this server [default: --bind-address, or the
     /// address of the default route where that names no single one].
-    #[arg(long, value_name = "IP")]
+    #[arg(long)]
     advertise_address: Option<String>,
-    /// Record where threads wait for each other. There are no such profiles: true is refused [default: false].
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    contention_profiling: Option<String>,
+    /// Share what the server can do between those who ask. Not supported yet: whatever is said here,
+    /// --max-requests-inflight and --max-mutating-requests-inflight alone bound requests.
+    #[arg(long)]
+    enable_priority_and_fairness: Option<String>,
     /// The origins whose pages may use the API from a browser (CORS), regular expressions parted by commas. Each has
     /// to hold on to the start and the end of the host: with ^ or //, and with $ or :, as ^https://example\\.com(:|$)
-    /// does [default: none].
-    #[arg(long, value_name = "PATTERN,…")]
+    /// does.
+    #[arg(long)]
     cors_allowed_origins: Vec<String>,
     /// The host, maybe with a port, that URLs of this server name which are meant for outside (discovery, keys of
     /// OpenID) [default: --advertise-address].
-    #[arg(long, value_name = "HOST")]
+    #[arg(long)]
     external_hostname: Option<String>,
     /// With how many of its requests a connection over HTTP/2 ends, so that its client may be led to another server;
-    /// from 0 to 0.02. Not for single servers [default: 0].
-    #[arg(long, value_name = "FRACTION")]
+    /// from 0 to 0.02. Not for single servers.
+    #[arg(long)]
     goaway_chance: Option<String>,
-    /// How many requests that don't only read may be served at once; 0 for any number. Members of
-    /// system:masters count, but are never refused [default: 200].
-    #[arg(long, value_name = "INT")]
+    /// How many requests that don't only read may be served at once; 0 for any number. Members of system:masters
+    /// count, but are never refused.
+    #[arg(long)]
     max_mutating_requests_inflight: Option<String>,
-    /// How many requests that only read may be served at once; 0 for any number. Watches don't count, and members
-    /// of system:masters are never refused [default: 400].
-    #[arg(long, value_name = "INT")]
+    /// How many requests that only read may be served at once; 0 for any number. Watches don't count, and members of
+    /// system:masters are never refused.
+    #[arg(long)]
     max_requests_inflight: Option<String>,
-    /// A watch that asks for no timeout ends after a random time between this many seconds and twice as many
-    /// [default: 1800].
-    #[arg(long, value_name = "SECONDS")]
+    /// A watch that asks for no timeout ends after a random time between this many seconds and twice as many.
+    #[arg(long)]
     min_request_timeout: Option<String>,
-    /// Serve profiles of the process at /debug/pprof. There are no such profiles: true is refused [default: false].
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Serve profiles of the process at /debug/pprof. Keelson has none, whatever is said here.
+    #[arg(long)]
     profiling: Option<String>,
-    /// How long a request may take, unless it asks for less. Watches are not bound by it [default: 1m0s].
-    #[arg(long, value_name = "DURATION")]
+    /// How long a request may take, unless it asks for less. Watches are not bound by it.
+    #[arg(long)]
     request_timeout: Option<String>,
-    /// How long requests are still served, with /readyz failing, after the server was asked to end
-    /// [default: 0s].
-    #[arg(long, value_name = "DURATION")]
+    /// How long requests are still served, with /readyz failing, after the server was asked to end.
+    #[arg(long)]
     shutdown_delay_duration: Option<String>,
     /// Whether new requests are answered with 429 and Retry-After while those that were begun are finished, at the
-    /// server's end. Otherwise nobody listens any more then [default: false].
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// server's end. Otherwise nobody listens any more then.
+    #[arg(long)]
     shutdown_send_retry_after: Option<String>,
     /// Over how long watches are ended, a few at a time, from when the server takes no more requests; 0 for all
-    /// together, when all other requests are finished [default: 0s].
-    #[arg(long, value_name = "DURATION")]
+    /// together, when all other requests are finished.
+    #[arg(long)]
     shutdown_watch_termination_grace_period: Option<String>,
-    /// What browsers are told of HTTPS (HSTS), parted by commas: max-age=SECONDS, includeSubDomains, preload
-    /// [default: nothing].
-    #[arg(long, value_name = "DIRECTIVE,…")]
+    /// What browsers are told of HTTPS (HSTS), parted by commas: max-age=SECONDS, includeSubDomains, preload.
+    #[arg(long)]
     strict_transport_security_directives: Vec<String>,
 }
 
@@ -96,16 +93,17 @@ impl Generic {
         );
         let request_timeout =
             errors.value("--request-timeout", self.request_timeout.as_ref(), some_time, minute);
-        for (flag, given) in [
-            ("--profiling", self.profiling.as_ref()),
-            ("--contention-profiling", self.contention_profiling.as_ref()),
-        ] {
-            if errors.value(flag, given, value::boolean, false) {
-                errors.note(
-                    flag,
-                    "Keelson has no profiles of Go's runtime to serve: leave it out, or give false",
-                );
-            }
+        if self.profiling.is_some()
+            && errors.value("--profiling", self.profiling.as_ref(), value::boolean, true)
+        {
+            errors.remark("--profiling=true: there are no profiles of Go's runtime to serve".to_owned());
+        }
+        let fair = self.enable_priority_and_fairness.as_ref();
+        if fair.is_some() && errors.value("--enable-priority-and-fairness", fair, value::boolean, true) {
+            let bounds = "--max-requests-inflight and --max-mutating-requests-inflight";
+            errors.remark(format!(
+                "--enable-priority-and-fairness=true: not supported yet: {bounds} bound requests"
+            ));
         }
         Values {
             http: self.http(errors),

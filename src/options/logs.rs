@@ -4,14 +4,13 @@ use super::{Errors, value};
 use crate::telemetry::{Config, Format};
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Logs")]
 pub(super) struct Logs {
-    /// How log lines are written: text or json [default: text].
-    #[arg(long, value_name = "FORMAT")]
+    /// How log lines are written: text or json.
+    #[arg(long)]
     logging_format: Option<String>,
-    /// How much is logged: 0 for what an operator should know, 3 and more for every request, 6 and more for
-    /// traces of the server's own work [default: 0].
-    #[arg(short = 'v', long = "v", value_name = "LEVEL")]
+    /// How much is logged: 0 for what an operator should know, 3 and more for every request, 6 and more for traces of
+    /// the server's own work.
+    #[arg(short = 'v', long = "v")]
     verbosity: Option<String>,
 }
 

@@ -4,16 +4,19 @@
 //! them and notes every one that it can't. Nothing is looked up outside the command line but
 //! [`Environment`], so parsing is a pure function.
 //!
-//! Every flag of kube-apiserver is known: those without an effect here yet are refused by their name
-//! ([`unsupported`]), never accepted and ignored.
+//! Every flag of kube-apiserver is known by a table ([`facts`]), which says what `--help` ([`help`]) shows where. Those
+//! that no group reads have no effect here yet: they are refused by their name ([`unsupported`]) unless they hold their
+//! default, never accepted and ignored.
 
 mod admission;
 mod authentication;
 mod authorization;
 mod etcd;
+mod facts;
 mod features;
 mod front_proxy;
 mod generic;
+mod help;
 mod logs;
 mod oidc;
 mod secure_serving;
@@ -36,13 +39,7 @@ use crate::server::config::Config;
 
 /// The flags as text.
 #[derive(Debug, Parser)]
-#[command(
-    name = "kube-apiserver",
-    about = "Keelson: a Kubernetes API server with kube-apiserver's API, flags and stored bytes.",
-    disable_version_flag = true,
-    args_override_self = true,
-    max_term_width = 110
-)]
+#[command(disable_version_flag = true)]
 struct Flags {
     #[command(flatten)]
     generic: generic::Generic,
@@ -66,9 +63,9 @@ struct Flags {
     features: features::Features,
     #[command(flatten)]
     logs: logs::Logs,
-    /// Print the version of Kubernetes whose API is served, and end.
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL",
-          help_heading = "Global")]
+    /// Print the version of Kubernetes whose API is served, and Keelson's own; with raw, all that is known of the
+    /// former.
+    #[arg(long)]
     version: Option<String>,
 }
 
@@ -117,13 +114,14 @@ pub fn parse(
     environment: &Environment,
 ) -> Result<Outcome, Vec<Error>> {
     let mut errors = Errors::default();
-    let command = Flags::command().args(unsupported::arguments());
+    let known = Flags::command();
+    let command = help::command(&known);
     let matches = match syntax::matches(&command, arguments.into_iter().collect(), &mut errors) {
         Some(syntax::Matched::Flags(matches)) => matches,
-        Some(syntax::Matched::Help(text)) => return Ok(Outcome::Print(text)),
+        Some(syntax::Matched::Help) => return Ok(Outcome::Print(help::text(&known))),
         None => return Err(errors.list),
     };
-    unsupported::refuse(&matches, &mut errors);
+    unsupported::judge(&known, &matches, &mut errors);
     let flags = match Flags::from_arg_matches(&matches) {
         Ok(flags) => flags,
         Err(error) => {
@@ -136,7 +134,8 @@ pub fn parse(
     {
         return Ok(Outcome::Print(text));
     }
-    let config = flags.read(environment, &mut errors);
+    let mut config = flags.read(environment, &mut errors);
+    config.notices = std::mem::take(&mut errors.notices);
     if errors.list.is_empty() { Ok(Outcome::Run(Box::new(config))) } else { Err(errors.list) }
 }
 
@@ -172,27 +171,46 @@ impl Flags {
             shutdown_delay: generic.shutdown_delay,
             ending: generic.ending,
             logging: self.logs.read(errors),
+            notices: Vec::new(),
         }
     }
 
     fn version_text(&self, errors: &mut Errors) -> Option<String> {
-        let wanted = match self.version.as_deref() {
-            None => false,
-            Some(text) => errors.take("--version", value::boolean(text)).unwrap_or(false),
-        };
-        wanted.then(|| format!("Kubernetes {}\n", crate::KUBERNETES_VERSION))
+        match self.version.as_deref()? {
+            "raw" => Some(format!("{}\n", crate::raw_version())),
+            text if text.starts_with('v') => {
+                errors.note(
+                    "--version",
+                    format!("the version can't be set to {text}: not supported by Keelson"),
+                );
+                None
+            }
+            text => {
+                let wanted = errors.take("--version", value::boolean(text)).unwrap_or(false);
+                // What stands first is what kube-apiserver prints, and what programs look for.
+                let text =
+                    || format!("Kubernetes {} (Keelson {})\n", crate::KUBERNETES_VERSION, crate::VERSION);
+                wanted.then(text)
+            }
+        }
     }
 }
 
-/// The errors so far.
+/// The errors so far, and what else the administrator should know.
 #[derive(Debug, Default)]
 struct Errors {
     list: Vec<Error>,
+    notices: Vec<String>,
 }
 
 impl Errors {
     fn note(&mut self, flag: &str, reason: impl fmt::Display) {
         self.list.push(Error { flag: flag.to_owned(), reason: reason.to_string() });
+    }
+
+    /// Says something, in one line, that keeps no server from starting.
+    fn remark(&mut self, notice: String) {
+        self.notices.push(notice);
     }
 
     /// The value; notes why there is none.

@@ -11,41 +11,40 @@ const SIGNING_ALGS: &str = "--oidc-signing-algs";
 const CONFIG: &str = "--authentication-config";
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Tokens of other issuers")]
 pub(super) struct Oidc {
     /// The issuers whose tokens are believed, and who may come in without credentials: a file with an
     /// AuthenticationConfiguration. It is followed while the server runs. Excludes the flags --oidc-*, and
     /// --anonymous-auth where the file says who may come in so.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     authentication_config: Option<String>,
     /// The URL of the OpenID Connect issuer whose tokens are believed, https only.
-    #[arg(long, value_name = "URL")]
+    #[arg(long)]
     oidc_issuer_url: Option<String>,
     /// Whom the issuer's tokens have to be for; must be given with --oidc-issuer-url.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long)]
     oidc_client_id: Option<String>,
     /// The authorities that the issuer's serving certificate is checked against [default: the system's].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     oidc_ca_file: Option<String>,
-    /// The claim that is the user's name [default: sub].
-    #[arg(long, value_name = "CLAIM")]
+    /// The claim that is the user's name.
+    #[arg(long)]
     oidc_username_claim: Option<String>,
     /// What is put before the user's name, - for nothing [default: the issuer's URL and #, before an email
     /// nothing].
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(long)]
     oidc_username_prefix: Option<String>,
-    /// The claim that the user's groups are in, a string or a list of strings [default: none].
-    #[arg(long, value_name = "CLAIM")]
+    /// The claim that the user's groups are in, a string or a list of strings.
+    #[arg(long)]
     oidc_groups_claim: Option<String>,
     /// What is put before each group.
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(long)]
     oidc_groups_prefix: Option<String>,
     /// A claim that must be in tokens, and its value: claim=value. Can be given several times.
-    #[arg(long, value_name = "CLAIM=VALUE")]
+    #[arg(long)]
     oidc_required_claim: Option<Vec<String>>,
     /// The algorithms that tokens may be signed with, parted by commas: RS256, RS384, RS512, ES256, ES384, PS256,
-    /// PS384, PS512 [default: RS256].
-    #[arg(long, value_name = "NAMES")]
+    /// PS384, PS512.
+    #[arg(long)]
     oidc_signing_algs: Option<Vec<String>>,
 }
 

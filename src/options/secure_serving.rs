@@ -14,53 +14,52 @@ use crate::server::config::{CertificateFiles, NamedCertificate, Serving};
 const HTTP2_STREAMS: u32 = 100;
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Secure serving")]
 pub(super) struct SecureServing {
-    /// The address to listen on; an unspecified one (0.0.0.0 or ::) for all [default: 0.0.0.0].
-    #[arg(long, value_name = "IP")]
+    /// The address to listen on; an unspecified one (0.0.0.0 or ::) for all.
+    #[arg(long)]
     bind_address: Option<String>,
     /// Where the certificates that the server makes are kept [default: --data-dir].
-    #[arg(long, value_name = "DIRECTORY")]
+    #[arg(long)]
     cert_dir: Option<String>,
-    /// Speak HTTP/1.1 alone [default: false].
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Speak HTTP/1.1 alone.
+    #[arg(long)]
     disable_http2_serving: Option<String>,
     /// How many requests a client may have open on one HTTP/2 connection; 0 for the default [default: 100].
-    #[arg(long, value_name = "INT")]
+    #[arg(long)]
     http2_max_streams_per_connection: Option<String>,
     /// Whether other processes may listen on the same port of other addresses of this machine, and a port be taken
-    /// that connections were served on a moment ago (SO_REUSEADDR). As with any server on Linux they may, whatever
-    /// is said here [default: false].
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// that connections were served on a moment ago (SO_REUSEADDR). As with any server on Linux they may, whatever is
+    /// said here.
+    #[arg(long)]
     permit_address_sharing: Option<String>,
-    /// Whether another process may listen on the same port (SO_REUSEPORT) [default: false].
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Whether another process may listen on the same port (SO_REUSEPORT).
+    #[arg(long)]
     permit_port_sharing: Option<String>,
-    /// The port to serve HTTPS on [default: 6443].
-    #[arg(long, value_name = "PORT")]
+    /// The port to serve HTTPS on.
+    #[arg(long)]
     secure_port: Option<String>,
     /// The serving certificate, followed by those up to its authority [default: one that the server makes].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     tls_cert_file: Option<String>,
     /// The cipher suites of TLS 1.2 that may be agreed on, parted by commas; those of TLS 1.3 always may
     /// [default: all that are known].
-    #[arg(long, value_name = "NAME,…")]
+    #[arg(long)]
     tls_cipher_suites: Vec<String>,
     /// The groups that keys may be exchanged in, as numbers of Go's CurveID parted by commas: 23 (P-256), 24 (P-384),
-    /// 29 (X25519). Their order means nothing [default: all of them].
-    #[arg(long, value_name = "NUMBER,…")]
+    /// 29 (X25519). Their order means nothing.
+    #[arg(long)]
     tls_curve_preferences: Vec<String>,
     /// The oldest version of TLS that is spoken: VersionTLS12 or VersionTLS13 [default: VersionTLS12].
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long)]
     tls_min_version: Option<String>,
     /// The key of --tls-cert-file.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     tls_private_key_file: Option<String>,
     /// A certificate and its key for clients that ask for one of these names; for those that the certificate is for,
     /// where none is given: FILE,KEYFILE[:NAME,…]. A name may begin with *. for any label, or be an address of this
     /// server. May be given several times; names that are given win over those of certificates, and exact ones over
     /// wildcards.
-    #[arg(long, value_name = "FILE,KEYFILE:NAME,…")]
+    #[arg(long)]
     tls_sni_cert_key: Vec<String>,
 }
 

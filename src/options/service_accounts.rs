@@ -13,36 +13,34 @@ const MAX_EXPIRATION: &str = "--service-account-max-token-expiration";
 const JWKS_URI: &str = "--service-account-jwks-uri";
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Service accounts")]
 pub(super) struct ServiceAccounts {
     /// The names that this server goes by: tokens have to be for one of them [default: the issuers].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long)]
     api_audiences: Option<Vec<String>>,
     /// Who issues the tokens of service accounts, best an https URL. Can be given several times: the first
     /// issues, all are believed [default: https://kubernetes.default.svc.cluster.local].
-    #[arg(long, value_name = "URL")]
+    #[arg(long)]
     service_account_issuer: Option<Vec<String>>,
     /// RSA or ECDSA keys, private or public, PEM, that verify the tokens of service accounts. Can be given several
     /// times [default: that of a key that the server makes].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     service_account_key_file: Option<Vec<String>>,
     /// The private key that signs the tokens of service accounts, PEM [default: one that the server makes, which
     /// other servers of the cluster don't know].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long)]
     service_account_signing_key_file: Option<String>,
     /// The longest that a token of a service account may last, from 1h on; requests for more are cut [default: no
     /// bound].
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    #[arg(long)]
     service_account_max_token_expiration: Option<String>,
-    /// Whether the tokens that pods get by default last a year, for clients that don't read them again
-    /// [default: true].
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Whether the tokens that pods get by default last a year, for clients that don't read them again.
+    #[arg(long)]
     service_account_extend_token_expiration: Option<String>,
-    /// Whether tokens that lie in secrets are believed only while they do [default: true].
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Whether tokens that lie in secrets are believed only while they do.
+    #[arg(long)]
     service_account_lookup: Option<String>,
     /// Where others find the keys that verify tokens; an https URL [default: /openid/v1/jwks at this server].
-    #[arg(long, value_name = "URL")]
+    #[arg(long)]
     service_account_jwks_uri: Option<String>,
 }
 

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use super::{Environment, Errors, path};
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Embedded store")]
 pub(super) struct EmbeddedStore {
     /// Where the server keeps its objects (unless --etcd-servers is given), the certificates that it makes
     /// and the administrator's kubeconfig [default: keelson in the user's data home, ~/.local/share].
-    #[arg(long, value_name = "DIRECTORY")]
+    #[arg(long)]
     data_dir: Option<String>,
 }
 

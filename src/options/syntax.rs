@@ -11,8 +11,8 @@ use super::Errors;
 pub(super) enum Matched {
     /// Flags.
     Flags(ArgMatches),
-    /// A wish for help: its text.
-    Help(String),
+    /// A wish for help.
+    Help,
 }
 
 /// Matches the arguments, taking out those that can't be, each with a note. `None` where none are left to
@@ -27,7 +27,7 @@ pub(super) fn matches(command: &Command, arguments: Vec<OsString>, errors: &mut 
             Err(error) => error,
         };
         match error.kind() {
-            ErrorKind::DisplayHelp => return Some(Matched::Help(error.render().to_string())),
+            ErrorKind::DisplayHelp => return Some(Matched::Help),
             ErrorKind::UnknownArgument => {
                 let Some(at) = offender(&error, &arguments) else {
                     errors.note("command line", first_line(&error));

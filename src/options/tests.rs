@@ -1,8 +1,8 @@
 //! Command lines, good and bad.
 
 mod serving;
+mod upstream;
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -159,10 +159,10 @@ fn files_are_taken_and_empty_ones_are_absent() {
 fn every_fault_gets_its_line() {
     let unsupported = |flag: &str| format!("--{flag}: {}", unsupported::REASON);
     refused(
-        &["--enable-logs-handler=true", "--secure-port=0", "--feature-gates", "A=true", "--bind-address=x"],
+        &["--enable-logs-handler=true", "--secure-port=0", "--audit-log-path", "-", "--bind-address=x"],
         &[
             &unsupported("enable-logs-handler"),
-            &unsupported("feature-gates"),
+            &unsupported("audit-log-path"),
             "--bind-address: invalid value \"x\": not an IP address",
             "--secure-port: 0 must be between 1 and 65535, inclusive. It cannot be turned off with 0",
         ],
@@ -250,56 +250,6 @@ fn a_data_directory_must_be_known() {
         Ok(Outcome::Run(config)) => assert_eq!(config.data_dir, Path::new("/data/keelson")),
         other => panic!("{other:?}"),
     }
-}
-
-#[test]
-fn help_shows_flags_by_group_and_hides_what_is_refused() {
-    let Ok(Outcome::Print(help)) = parse_line(&["--help"]) else { panic!("no help") };
-    for heading in ["Generic:", "Etcd:", "Embedded store:", "Secure serving:", "Authentication:", "Logs:"] {
-        assert!(help.contains(heading), "no {heading} in\n{help}");
-    }
-    assert!(help.contains("--secure-port") && !help.contains("--audit-webhook-version"));
-}
-
-#[test]
-fn version_is_that_of_the_api() {
-    for asked in ["--version", "--version=true"] {
-        let Ok(Outcome::Print(text)) = parse_line(&[asked]) else { panic!("no version") };
-        assert_eq!(text, "Kubernetes v1.36.2\n");
-    }
-    config(&["--version=false"]);
-}
-
-#[test]
-fn refused_flags_are_refused_in_every_form() {
-    for flag in unsupported::BOOLEAN.iter().chain(unsupported::VALUED) {
-        let line = format!("--{flag}: {}", unsupported::REASON);
-        refused(&[&format!("--{flag}=true")], &[&line]);
-    }
-    for flag in unsupported::BOOLEAN {
-        refused(&[&format!("--{flag}")], &[&format!("--{flag}: {}", unsupported::REASON)]);
-    }
-    for flag in unsupported::VALUED {
-        refused(&[&format!("--{flag}"), "-1"], &[&format!("--{flag}: {}", unsupported::REASON)]);
-    }
-}
-
-/// The reference lists every flag of the release that is followed; it is not part of this repository.
-#[test]
-fn every_flag_of_upstream_is_known() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference/flags.tsv");
-    let Ok(table) = std::fs::read_to_string(&path) else {
-        println!("skipped: no list of flags at {}", path.display());
-        return;
-    };
-    let command = Flags::command().args(unsupported::arguments());
-    let known: BTreeSet<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
-    let upstream: BTreeSet<&str> = table.lines().skip(1).filter_map(|line| line.split('\t').nth(1)).collect();
-    assert!(upstream.len() > 100, "the list is not empty");
-    let missing: Vec<_> = upstream.iter().filter(|flag| !known.contains(*flag) && **flag != "help").collect();
-    assert!(missing.is_empty(), "unknown: {missing:?}");
-    let own: Vec<_> = known.difference(&upstream).collect();
-    assert_eq!(own, [&"data-dir"], "flags that upstream does not have");
 }
 
 #[test]

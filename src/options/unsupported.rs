@@ -1,130 +1,108 @@
 //! Flags of kube-apiserver that have no effect here yet: known, so that they are refused by name.
+//!
+//! They are those of [`facts`] that no group of flags reads. Their default is taken, as those who generate command
+//! lines write defaults out; any other value asks for what this server does not do.
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use keelson_apimachinery::scalar;
 
-use super::Errors;
+use super::facts::{self, Fact, Kind};
+use super::{Errors, value};
 
 /// Why each of them is refused.
-pub(super) const REASON: &str = "not supported by this version of Keelson (kube-apiserver flag)";
+pub(super) const REASON: &str = "not supported yet by Keelson: only its default is accepted";
 
-/// Those that may stand without a value.
-pub(super) const BOOLEAN: &[&str] = &[
-    "emulation-forward-compatible",
-    "runtime-config-emulation-forward-compatible",
-    "send-retry-after-while-not-ready-once",
-    "enable-garbage-collector",
-    "encryption-provider-config-automatic-reload",
-    "audit-log-batch-throttle-enable",
-    "audit-log-compress",
-    "audit-log-truncate-enabled",
-    "audit-webhook-batch-throttle-enable",
-    "audit-webhook-truncate-enabled",
-    "enable-priority-and-fairness",
-    "log-text-split-stream",
-    "aggregator-reject-forwarding-redirect",
-    "enable-aggregator-routing",
-    "enable-logs-handler",
-];
+/// What `--help` says of each of them.
+pub(super) const HELP: &str = "Not supported yet: only its default is accepted";
 
-/// Those that take a value.
-pub(super) const VALUED: &[&str] = &[
-    "emulated-version",
-    "feature-gates",
-    "livez-grace-period",
-    "min-compatibility-version",
-    "storage-initialization-timeout",
-    "delete-collection-workers",
-    "encryption-provider-config",
-    "etcd-compaction-interval",
-    "etcd-count-metric-poll-period",
-    "etcd-db-metric-poll-interval",
-    "etcd-healthcheck-timeout",
-    "etcd-readycheck-timeout",
-    "etcd-servers-overrides",
-    "lease-reuse-duration-seconds",
-    "storage-backend",
-    "storage-media-type",
-    "audit-log-batch-buffer-size",
-    "audit-log-batch-max-size",
-    "audit-log-batch-max-wait",
-    "audit-log-batch-throttle-burst",
-    "audit-log-batch-throttle-qps",
-    "audit-log-format",
-    "audit-log-maxage",
-    "audit-log-maxbackup",
-    "audit-log-maxsize",
-    "audit-log-mode",
-    "audit-log-path",
-    "audit-log-truncate-max-batch-size",
-    "audit-log-truncate-max-event-size",
-    "audit-log-version",
-    "audit-policy-file",
-    "audit-webhook-batch-buffer-size",
-    "audit-webhook-batch-max-size",
-    "audit-webhook-batch-max-wait",
-    "audit-webhook-batch-throttle-burst",
-    "audit-webhook-batch-throttle-qps",
-    "audit-webhook-config-file",
-    "audit-webhook-initial-backoff",
-    "audit-webhook-mode",
-    "audit-webhook-truncate-max-batch-size",
-    "audit-webhook-truncate-max-event-size",
-    "audit-webhook-version",
-    "debug-socket-path",
-    "runtime-config",
-    "egress-selector-config-file",
-    "allow-metric-labels",
-    "allow-metric-labels-manifest",
-    "disabled-metrics",
-    "show-hidden-metrics-for-version",
-    "log-flush-frequency",
-    "log-text-info-buffer-size",
-    "vmodule",
-    "tracing-config-file",
-    "coordinated-leadership-lease-duration",
-    "coordinated-leadership-renew-deadline",
-    "coordinated-leadership-retry-period",
-    "endpoint-reconciler-type",
-    "kubelet-certificate-authority",
-    "kubelet-client-certificate",
-    "kubelet-client-key",
-    "kubelet-preferred-address-types",
-    "kubelet-timeout",
-    "kubernetes-service-node-port",
-    "max-connection-bytes-per-sec",
-    "peer-advertise-ip",
-    "peer-advertise-port",
-    "peer-ca-file",
-    "proxy-client-cert-file",
-    "proxy-client-key-file",
-    "service-account-signing-endpoint",
-];
-
-/// Hidden arguments that match them, whatever their value.
-pub(super) fn arguments() -> impl Iterator<Item = Arg> {
-    let boolean = BOOLEAN
-        .iter()
-        .map(|&name| argument(name).num_args(0..=1).require_equals(true).default_missing_value("true"));
-    let valued = VALUED.iter().map(|&name| argument(name).num_args(1));
-    boolean.chain(valued)
+/// The argument of such a flag.
+pub(super) fn argument(fact: &Fact) -> Arg {
+    Arg::new(fact.name).long(fact.name).action(ArgAction::Append).num_args(1)
 }
 
-fn argument(name: &'static str) -> Arg {
-    Arg::new(name).long(name).action(ArgAction::Append).hide(true).allow_hyphen_values(true)
-}
-
-/// Notes each that was given, in the order of the command line.
-pub(super) fn refuse(matches: &ArgMatches, errors: &mut Errors) {
-    let given = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
-    let mut found: Vec<(usize, &str)> = BOOLEAN
-        .iter()
-        .chain(VALUED)
-        .filter(|name| given(name))
-        .map(|&name| (matches.index_of(name).unwrap_or(usize::MAX), name))
+/// Notes each that was given another value than its default, in the order of the command line, and says of the
+/// others that they were of no use.
+pub(super) fn judge(known: &Command, matches: &ArgMatches, errors: &mut Errors) {
+    let read = |name: &str| known.get_arguments().any(|argument| argument.get_long() == Some(name));
+    let given = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
+    let mut found: Vec<(usize, &Fact)> = facts::all()
+        .filter(|fact| fact.name != "help" && !read(fact.name) && given(fact.name))
+        .map(|fact| (matches.index_of(fact.name).unwrap_or(usize::MAX), fact))
         .collect();
-    found.sort_unstable();
-    for (_, name) in found {
-        errors.note(&format!("--{name}"), REASON);
+    found.sort_unstable_by_key(|(at, _)| *at);
+    let mut useless = Vec::new();
+    for (_, fact) in found {
+        let values: Vec<&str> =
+            matches.get_many::<String>(fact.name).into_iter().flatten().map(String::as_str).collect();
+        let flag = format!("--{}", fact.name);
+        match holds_default(fact, &values) {
+            Ok(true) => useless.push(flag),
+            Ok(false) => errors.note(&flag, REASON),
+            Err(why) => errors.note(&flag, why),
+        }
+    }
+    if !useless.is_empty() {
+        errors.remark(format!("accepted for their defaults, but without effect: {}", useless.join(", ")));
+    }
+}
+
+/// Whether the values of all uses of a flag come to its default.
+fn holds_default(fact: &Fact, values: &[&str]) -> Result<bool, String> {
+    if let Some(default) = list_default(fact) {
+        let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+        return Ok(value::list(&values) == default);
+    }
+    let default = Parsed::read(fact.kind, fact.default.trim_matches('"'))?;
+    let mut last = true;
+    for value in values {
+        last = Parsed::read(fact.kind, value)? == default;
+    }
+    Ok(last)
+}
+
+/// The default of a flag that takes a list.
+fn list_default(fact: &Fact) -> Option<Vec<String>> {
+    let lists = matches!(
+        fact.kind,
+        Kind::Array
+            | Kind::Labels
+            | Kind::List
+            | Kind::Map
+            | Kind::Multimap
+            | Kind::NamedCertificates
+            | Kind::Numbers
+            | Kind::Patterns
+    );
+    lists.then(|| value::list(&[fact.default.trim_matches(['[', ']']).to_owned()]))
+}
+
+/// A value, to be compared with another one.
+#[derive(Debug, PartialEq)]
+enum Parsed {
+    Bool(bool),
+    Float(f64),
+    Int(i64),
+    Nanoseconds(i64),
+    Text(String),
+}
+
+impl Parsed {
+    /// Nothing stands for 0 and false in the printed form of defaults, and for nothing in texts.
+    fn read(kind: Kind, text: &str) -> Result<Self, String> {
+        let or_zero = if text.is_empty() { "0" } else { text };
+        Ok(match kind {
+            Kind::Bool | Kind::Version => Parsed::Bool(value::boolean(or_zero)?),
+            Kind::Int | Kind::Level => Parsed::Int(value::integer(or_zero)?),
+            Kind::Float | Kind::Float32 => {
+                Parsed::Float(or_zero.parse().map_err(|_| format!("invalid value {text:?}: not a number"))?)
+            }
+            Kind::Duration => {
+                let parsed = scalar::Duration::parse(or_zero);
+                Parsed::Nanoseconds(parsed.map_err(|why| format!("invalid value {text:?}: {why}"))?.0)
+            }
+            Kind::Quantity => Parsed::Text(or_zero.to_owned()),
+            _ => Parsed::Text(text.to_owned()),
+        })
     }
 }

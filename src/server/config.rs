@@ -46,6 +46,8 @@ pub struct Config {
     pub ending: Ending,
     /// What is logged, and how.
     pub logging: telemetry::Config,
+    /// What the administrator is told of the flags at start, a line each.
+    pub notices: Vec<String>,
 }
 
 /// Where and how the server listens.

@@ -171,6 +171,9 @@ pub enum StartError {
 /// # Errors
 /// Where it can't start.
 pub async fn run(config: Config) -> Result<(), StartError> {
+    for notice in &config.notices {
+        warn!("flags {notice}");
+    }
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     let mut asked = async || {

@@ -73,5 +73,6 @@ pub(in crate::server) fn config(directory: &Path) -> Config {
         shutdown_delay: Duration::ZERO,
         ending: crate::server::config::Ending::default(),
         logging: telemetry::Config::default(),
+        notices: Vec::new(),
     }
 }

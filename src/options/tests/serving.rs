@@ -125,13 +125,22 @@ fn what_is_added_to_http_is_checked() {
 }
 
 #[test]
-fn profiles_can_only_be_left_out() {
-    for flag in ["--profiling", "--contention-profiling"] {
-        config(&[&format!("{flag}=false")]);
-        let line =
-            format!("{flag}: Keelson has no profiles of Go's runtime to serve: leave it out, or give false");
-        refused(&[flag], &[&line]);
-    }
+fn what_is_missing_by_default_is_told_where_it_is_asked_for() {
+    let check = |arguments: &[&str], notices: &[&str]| assert_eq!(config(arguments).notices, notices);
+    check(
+        &["--profiling=false", "--contention-profiling=false", "--enable-priority-and-fairness=false"],
+        &["accepted for their defaults, but without effect: --contention-profiling"],
+    );
+    check(
+        &["--profiling", "--enable-priority-and-fairness"],
+        &[
+            "--profiling=true: there are no profiles of Go's runtime to serve",
+            "--enable-priority-and-fairness=true: not supported yet: --max-requests-inflight and \
+         --max-mutating-requests-inflight bound requests",
+        ],
+    );
+    check(&[], &[]);
+    refused(&["--contention-profiling"], &[&format!("--contention-profiling: {}", unsupported::REASON)]);
 }
 
 #[test]
