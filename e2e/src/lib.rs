@@ -5,9 +5,11 @@
 //! with the value that owns them. Everything listens on loopback only.
 #![allow(clippy::disallowed_methods, reason = "tests of processes run by the real clock")]
 
+pub mod balancer;
 mod etcd;
 mod kubectl;
 mod process;
+pub mod proxy;
 mod server;
 
 pub use etcd::Etcd;
