@@ -1,0 +1,49 @@
+//! Nodes that KWOK plays.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Cluster;
+
+/// How KWOK plays nodes and pods. In the configuration, as KWOK's own resources would need custom resources.
+pub(super) const STAGES: &str = include_str!("kwok.yaml");
+
+impl Cluster {
+    /// Adds nodes `NAME-0` and on, and waits until they are ready. KWOK plays a node as long as it bears the
+    /// annotation `kwok.x-k8s.io/node: fake`.
+    ///
+    /// # Panics
+    /// Where they are not ready in a minute.
+    pub fn add_nodes(&self, name: &str, count: usize) {
+        let nodes: Vec<Value> = (0..count)
+            .map(|number| {
+                let name = format!("{name}-{number}");
+                json!({
+                    "apiVersion": "v1",
+                    "kind": "Node",
+                    "metadata": {
+                        "name": name,
+                        "labels": {
+                            "kubernetes.io/hostname": name,
+                            "kubernetes.io/os": "linux",
+                            "kubernetes.io/arch": "amd64",
+                            "topology.kubernetes.io/zone": format!("zone-{}", number % 3),
+                        },
+                        "annotations": {"kwok.x-k8s.io/node": "fake"},
+                    },
+                })
+            })
+            .collect();
+        let kubectl = self.kubectl();
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": nodes}).to_string();
+        kubectl.run_with_input(&["create", "-f", "-"], &list);
+        let names: Vec<String> = (0..count).map(|number| format!("node/{name}-{number}")).collect();
+        let timeout = format!("--timeout={}s", Duration::from_secs(60).as_secs());
+        let mut args = vec!["wait", "--for=condition=Ready", &timeout];
+        args.extend(names.iter().map(String::as_str));
+        if let Err(error) = kubectl.attempt(&args, "") {
+            panic!("nodes don't become ready: {error}\nKWOK says:\n{}", self.log_tail("kwok", 30));
+        }
+    }
+}
