@@ -14,7 +14,7 @@ CLUSTER_TOOLS = KEELSON_CONTROLLER_MANAGER=$$(e2e/tools/kube-controller-manager.
   KEELSON_HELM=$$(e2e/tools/helm.sh) KEELSON_PROMETHEUS=$$(e2e/tools/prometheus.sh) \
   KEELSON_PROMTOOL=$$(e2e/tools/promtool.sh)
 
-.PHONY: run test soak lint bench image e2e test-crash fuzz build system-packages cargo-deny
+.PHONY: run test soak lint bench image e2e e2e-image e2e-kind test-crash fuzz build system-packages cargo-deny
 
 ## run: build the server and start it on its embedded store
 run: build
@@ -45,11 +45,13 @@ PROPTEST_CASES ?= 5000
 soak: system-packages
 	PROPTEST_CASES=$(PROPTEST_CASES) cargo test --locked --workspace --lib --exclude keelson-e2e
 
-## lint: formatting, clippy, licences and sources of dependencies; warnings are errors
+## lint: formatting, clippy, licences and sources of dependencies, scripts; warnings are errors
 lint: system-packages cargo-deny
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	$(CACHE)/cargo/bin/cargo-deny --locked check bans licenses sources
+	e2e/tools/system-packages.sh shellcheck
+	shellcheck .ci/run $$(git ls-files '*.sh')
 
 ## bench: CPU, throughput, latency and memory of the release build, beside the design's targets; all of it, or
 ## what WHAT names (benches/README.md)
@@ -64,14 +66,24 @@ fuzz:
 	  cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 || exit 1; \
 	  done) || exit 1; done
 
-## image: a container image with the release build and the libraries that it loads (needs Docker's engine)
+## image: a container image with a static server and nothing else (needs Docker's engine). The files are made with
+## this machine's toolchain; the image is the last stage of the Dockerfile, which makes them itself when it is built
+## as it is
 IMAGE ?= keelson/kube-apiserver:latest
-STAGE := $(CARGO_TARGET_DIR)/image
-image: build
-	rm -rf $(STAGE) && mkdir -p $(STAGE)/rootfs/usr/local/bin
-	strip --strip-debug -o $(STAGE)/rootfs/usr/local/bin/kube-apiserver $(BINARY)
-	ldd $(BINARY) | grep -o '/[^ ]*' | xargs -I{} cp --parents --dereference {} $(STAGE)/rootfs
-	docker build --tag $(IMAGE) --file Dockerfile $(STAGE)
+FILES := $(CARGO_TARGET_DIR)/image
+image: system-packages
+	image/files.sh $(FILES)
+	sed '1,/^FROM scratch/{/^FROM scratch/!d}; s|--from=build ||; s| /files/| |' Dockerfile > $(FILES)/Dockerfile
+	docker build --tag $(IMAGE) $(FILES)
+
+## e2e-image: what the image claims, by a Docker engine: size, no shell, no root, read-only, probes, end, kept data
+e2e-image: image
+	$(TOOLS) image/test.sh $(IMAGE)
+
+## e2e-kind: the image in the place of kube-apiserver in a cluster of kind's (needs Docker's engine, kind, kubectl,
+## hydrophone and a network: e2e/kind/run.sh says what is missing)
+e2e-kind: image
+	e2e/kind/run.sh $(IMAGE)
 
 system-packages:
 	@e2e/tools/system-packages.sh
