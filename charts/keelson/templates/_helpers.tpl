@@ -188,7 +188,7 @@ failureThreshold: {{ index . 2 }}
 
 {{/* The template of the pods, of a Deployment or a StatefulSet. */}}
 {{- define "keelson.pod" -}}
-{{- $v := .Values }}
+{{- $v := .Values -}}
 metadata:
   labels:
     {{- include "keelson.labels" . | nindent 4 }}
