@@ -16,6 +16,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const LINGER: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
+    // Huge pages round everything up to 2 MiB, which is more than a small cluster's objects take. A kernel that
+    // has none refuses, and there is nothing to refuse then.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     match options::parse(std::env::args_os().skip(1), &Environment::of_process()) {
         Ok(Outcome::Print(text)) => {
             // Whoever closed the pipe has read enough.

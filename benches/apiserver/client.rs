@@ -23,18 +23,31 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(server: &Server) -> Client {
+        Client::try_connect(server).await.expect("the server listens, and speaks HTTP/2 over TLS")
+    }
+
+    /// A connection to a server that may not be there yet.
+    pub(crate) async fn try_connect(server: &Server) -> Option<Client> {
         let authority = server.url.trim_start_matches("https://").to_owned();
         let mut roots = rustls::RootCertStore::empty();
-        roots.add(certificate_authority(server)).expect("the server's CA is a certificate");
+        roots.add(certificate_authority(server)?).expect("the server's CA is a certificate");
         let mut tls = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         tls.alpn_protocols = vec![b"h2".to_vec()];
-        let tcp = tokio::net::TcpStream::connect(&authority).await.expect("the server listens");
+        let tcp = tokio::net::TcpStream::connect(&authority).await.ok()?;
         tcp.set_nodelay(true).expect("a TCP option");
         let name = ServerName::try_from("localhost").expect("a name");
-        let tls = tokio_rustls::TlsConnector::from(Arc::new(tls)).connect(name, tcp).await.expect("TLS");
-        let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(tls)).await.expect("HTTP/2");
+        let tls = tokio_rustls::TlsConnector::from(Arc::new(tls)).connect(name, tcp).await.ok()?;
+        let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(tls)).await.ok()?;
         tokio::spawn(connection);
-        Client { sender, authority }
+        Some(Client { sender, authority })
+    }
+
+    /// The status of an answer, if there is one.
+    pub(crate) async fn status(&self, path: &str) -> Option<http::StatusCode> {
+        let mut sender = self.sender.clone();
+        sender.ready().await.ok()?;
+        let request = self.request("GET", path, "*/*", "application/json", String::new());
+        sender.send_request(request).await.ok().map(|response| response.status())
     }
 
     /// Sends a request, checks that it succeeds, and returns the size of the answer's body.
@@ -93,17 +106,28 @@ impl Client {
         kind: &str,
         body: String,
     ) -> http::Response<Incoming> {
-        let request = http::Request::builder()
+        let request = self.request(method, path, accept, kind, body);
+        let mut sender = self.sender.clone();
+        sender.ready().await.expect("the connection lives");
+        sender.send_request(request).await.expect("an answer")
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        path: &str,
+        accept: &str,
+        kind: &str,
+        body: String,
+    ) -> http::Request<Full<Bytes>> {
+        http::Request::builder()
             .method(method)
             .uri(format!("https://{}{path}", self.authority))
             .header("authorization", "Bearer admintoken")
             .header("accept", accept)
             .header("content-type", kind)
             .body(Full::new(Bytes::from(body)))
-            .expect("a request");
-        let mut sender = self.sender.clone();
-        sender.ready().await.expect("the connection lives");
-        sender.send_request(request).await.expect("an answer")
+            .expect("a request")
     }
 }
 
@@ -130,10 +154,11 @@ impl Delivered {
     }
 }
 
-fn certificate_authority(server: &Server) -> CertificateDer<'static> {
-    let kubeconfig = std::fs::read_to_string(server.kubeconfig()).expect("the server wrote a kubeconfig");
-    let line = kubeconfig.lines().find_map(|line| line.trim().strip_prefix("certificate-authority-data:"));
-    let data = line.expect("it holds the CA").trim().trim_matches('"');
-    let pem = base64::engine::general_purpose::STANDARD.decode(data).expect("base64");
-    CertificateDer::from_pem_slice(&pem).expect("PEM")
+/// The server's CA, as its kubeconfig has it, once that is written.
+fn certificate_authority(server: &Server) -> Option<CertificateDer<'static>> {
+    let kubeconfig = std::fs::read_to_string(server.kubeconfig()).ok()?;
+    let line = kubeconfig.lines().find_map(|line| line.trim().strip_prefix("certificate-authority-data:"))?;
+    let pem =
+        base64::engine::general_purpose::STANDARD.decode(line.trim().trim_matches('"')).expect("base64");
+    Some(CertificateDer::from_pem_slice(&pem).expect("PEM"))
 }

@@ -2,8 +2,8 @@
 //! etcd, beside the design's targets. `make bench` runs it against the release build; benches/README.md
 //! says how to read it.
 //!
-//! Arguments choose what is measured: `embedded` or `etcd`, and `verbs`, `lists`, `fan-out`, `idle` or `selectors`;
-//! all of it where there are none.
+//! Arguments choose what is measured: `embedded` or `etcd`, and `start`, `verbs`, `lists`, `fan-out`, `idle` or
+//! `selectors`; all of it where there are none.
 //!
 //! Client and server share the machine and speak HTTP/2 over TLS on loopback. All loops are bounded.
 #![allow(missing_docs, reason = "a program")]
@@ -13,6 +13,7 @@ mod client;
 mod collections;
 mod pod;
 mod sample;
+mod start;
 mod watch;
 
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 use keelson_e2e::{Etcd, Server, Store};
 
 use client::Client;
-use sample::{Cpu, Row, resident_mib};
+use sample::{Cpu, Memory, Row};
 
 const PODS: usize = 10_000;
 const IN_FLIGHT: usize = 32;
@@ -35,7 +36,7 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let named = |words: &[String], name: &str| words.iter().any(|word| word == name);
     let stores = ["embedded", "etcd"];
-    let sections = ["verbs", "lists", "fan-out", "idle", "selectors"];
+    let sections = ["start", "verbs", "lists", "fan-out", "idle", "selectors"];
     if let Some(word) =
         words.iter().find(|word| !stores.contains(&word.as_str()) && !sections.contains(&word.as_str()))
     {
@@ -61,6 +62,7 @@ fn main() {
             println!("\n## {store_name}: {section}");
             runtime.block_on(async {
                 match section {
+                    "start" => start::start(store).await,
                     "verbs" => verbs(store).await,
                     "lists" => lists(store).await,
                     "fan-out" => watch::fan_out(store).await,
@@ -74,10 +76,16 @@ fn main() {
 
 /// A server that knows the benchmark's token.
 fn start(store: Store) -> Server {
+    let tokens = tokens();
+    Server::start_with(store, &[&format!("--token-auth-file={}", tokens.path().display())])
+}
+
+/// The file of the benchmark's token.
+fn tokens() -> tempfile::NamedTempFile {
     let tokens = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(tokens.path(), "admintoken,admin,admin-uid,\"system:masters\"\n")
         .expect("it can be written");
-    Server::start_with(store, &[&format!("--token-auth-file={}", tokens.path().display())])
+    tokens
 }
 
 /// Makes a namespace in which pods can be made; the path of its pods.
@@ -93,16 +101,9 @@ async fn namespace(client: &Client, name: &str) -> String {
 
 /// Single requests.
 async fn verbs(store: Store) {
-    let started = Instant::now();
     let server = start(store);
-    let ready = started.elapsed();
     let client = Client::connect(&server).await;
-    let idle = resident_mib(server.pid());
     let pods = namespace(&client, "bench").await;
-
-    println!(
-        "first start to ready: {ready:.0?} (target for a start 200 ms); idle: {idle:.0} MiB (target 30)"
-    );
     Row::head();
     load(&client, &server, "create a pod", 350.0, PODS, |i| {
         ("POST", pods.clone(), JSON, pod::json(&format!("pod-{i:05}")))
@@ -123,7 +124,7 @@ async fn verbs(store: Store) {
         ("PATCH", path, "application/apply-patch+yaml", pod::applied(&name, i))
     })
     .await;
-    println!("after that: {:.0} MiB (target 150)", resident_mib(server.pid()));
+    println!("  after that: {} (target 150)", Memory::settled(server.pid()).await);
     assert_eq!(server.stop(), 0, "the server ends cleanly");
 }
 
@@ -140,7 +141,7 @@ async fn lists(store: Store) {
     list(&client, &server, "LIST 10,000 pods, JSON", 100_000.0, JSON).await;
     list(&client, &server, "LIST 10,000 pods, protobuf", 75_000.0, PROTOBUF).await;
     collections::under_writes(&client, &server, &pods, PODS).await;
-    println!("after the load with {PODS} pods: {:.0} MiB (target 150)", resident_mib(server.pid()));
+    println!("  after the load with {PODS} pods: {} (target 150)", Memory::settled(server.pid()).await);
     assert_eq!(server.stop(), 0, "the server ends cleanly");
 }
 

@@ -33,12 +33,49 @@ pub(crate) async fn settle(pid: u32) {
     }
 }
 
-/// Resident memory in MiB.
-pub(crate) fn resident_mib(pid: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux says VmRSS");
-    let kib = line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number");
-    kib / 1024.0
+/// What a process has in memory, in MB (10^6 bytes).
+pub(crate) struct Memory {
+    /// All that is resident, pages of the program's own file included: what `ps` and `top` show.
+    pub(crate) resident: f64,
+    /// Of that, what is backed by no file: heap and stacks, and data that was written to.
+    anonymous: f64,
+    /// Of that, pages of files: of the program and of the libraries that it loads.
+    file: f64,
+    /// All of it, with what other processes have, too, counted in proportion.
+    proportional: f64,
+}
+
+impl Memory {
+    pub(crate) fn of(pid: u32) -> Memory {
+        let read = |file: &str, name: &str| {
+            let text = std::fs::read_to_string(format!("/proc/{pid}/{file}")).expect("the process runs");
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("Linux says it");
+            line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") * 1024.0 / 1e6
+        };
+        Memory {
+            resident: read("status", "VmRSS:"),
+            anonymous: read("status", "RssAnon:"),
+            file: read("status", "RssFile:"),
+            proportional: read("smaps_rollup", "Pss:"),
+        }
+    }
+
+    /// The memory once the process has nothing to do any more, and the allocator gave back what it holds for later.
+    pub(crate) async fn settled(pid: u32) -> Memory {
+        settle(pid).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        Memory::of(pid)
+    }
+}
+
+impl std::fmt::Display for Memory {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Memory { resident, anonymous, file, proportional } = self;
+        write!(
+            out,
+            "{resident:.1} MB resident ({anonymous:.1} its own, {file:.1} of files; Pss {proportional:.1})"
+        )
+    }
 }
 
 /// A row of the table. A target that is no number is none.

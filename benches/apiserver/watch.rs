@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use keelson_e2e::{Server, Store};
 
 use crate::client::{Client, Delivered};
-use crate::sample::{Cpu, Row, resident_mib, settle};
+use crate::sample::{Cpu, Memory, Row, settle};
 use crate::{JSON, namespace, pod, start};
 
 /// How many watches go over one connection at most: what the server lets a client have.
@@ -74,20 +74,20 @@ pub(crate) async fn idle(store: Store) {
     let client = Client::connect(&server).await;
     let pods = namespace(&client, "idle").await;
     let path = format!("{pods}?watch=1&resourceVersion={}", revision(&client, &pods).await);
-    let before = resident_mib(server.pid());
+    let before = Memory::of(server.pid()).resident;
     let mut connections = Vec::new();
     for _ in 0..WATCHERS / STREAMS {
         let connection = Client::connect(&server).await;
         connection.send("GET", &pods, JSON, JSON, String::new()).await;
         connections.push(connection);
     }
-    let connected = resident_mib(server.pid());
+    let connected = Memory::of(server.pid()).resident;
     let delivered = Arc::new(Delivered::default());
     for i in 0..WATCHERS {
         connections[i % connections.len()].watch(&path, &delivered, 1).await;
     }
-    let watching = resident_mib(server.pid());
-    let each = |mib: f64, count: usize| mib * 1024.0 / count as f64;
+    let watching = Memory::of(server.pid()).resident;
+    let each = |mb: f64, count: usize| mb * 1e6 / 1024.0 / count as f64;
     println!(
         "{WATCHERS} idle watchers: {:.1} KiB each (target 12) above {} connections of {:.0} KiB each",
         each(watching - connected, WATCHERS),

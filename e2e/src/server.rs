@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::etcd::Etcd;
 use crate::process::{Process, free_port};
@@ -21,6 +21,8 @@ pub struct Server {
     pub url: String,
     /// Where its objects are.
     pub store: Store,
+    /// When its process was started.
+    pub started: Instant,
     flags: Vec<String>,
     process: Process,
     data: tempfile::TempDir,
@@ -34,6 +36,13 @@ impl Server {
 
     /// The same with more flags.
     pub fn start_with(store: Store, flags: &[&str]) -> Server {
+        let server = Server::launch(store, flags);
+        server.wait_until_ready();
+        server
+    }
+
+    /// Starts the server with more flags, and does not wait for it.
+    pub fn launch(store: Store, flags: &[&str]) -> Server {
         let data = tempfile::tempdir().expect("a temporary directory");
         let port = free_port();
         let mut flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
@@ -42,17 +51,32 @@ impl Server {
         if let Store::Etcd(etcd) = &store {
             flags.push(format!("--etcd-servers={}", etcd.endpoint));
         }
-        let process = launch(&flags);
-        Server { url: format!("https://127.0.0.1:{port}"), store, flags, process, data }
+        let (started, process) = (Instant::now(), launch(&flags));
+        Server { url: format!("https://127.0.0.1:{port}"), store, started, flags, process, data }
     }
 
     /// Ends the server and starts it again on the same data, port and flags.
     pub fn restart(self) -> Server {
+        let server = self.relaunch();
+        server.wait_until_ready();
+        server
+    }
+
+    /// The same, and does not wait for it.
+    pub fn relaunch(self) -> Server {
         let (url, flags, mut process, data, store) =
             (self.url, self.flags, self.process, self.data, self.store);
         assert_eq!(terminate(&mut process), 0, "the server ends cleanly");
-        let process = launch(&flags);
-        Server { url, store, flags, process, data }
+        let (started, process) = (Instant::now(), launch(&flags));
+        Server { url, store, started, flags, process, data }
+    }
+
+    /// Waits until the server says that it is ready.
+    ///
+    /// # Panics
+    /// Where it does not within half a minute.
+    pub fn wait_until_ready(&self) {
+        self.process.wait_for_line(Duration::from_secs(30), |line| line.contains("ready at https://"));
     }
 
     /// The kubeconfig of an administrator, which the server wrote.
@@ -80,9 +104,7 @@ impl Server {
 }
 
 fn launch(flags: &[String]) -> Process {
-    let process = Process::start(Command::new(binary()).args(flags));
-    process.wait_for_line(Duration::from_secs(30), |line| line.contains("ready at https://"));
-    process
+    Process::start(Command::new(binary()).args(flags))
 }
 
 fn terminate(process: &mut Process) -> i32 {

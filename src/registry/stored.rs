@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use keelson_api::{Resource, conversion, defaults};
+use keelson_apimachinery::codec::protobuf::Part;
 use keelson_apimachinery::codec::{self, envelope, scan};
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, TypeId};
@@ -69,6 +70,24 @@ impl Stored {
             object.set_resource_version(&self.revision.to_string());
         }
         Ok(object)
+    }
+
+    /// As [`Stored::decode`], for who reads a few members of many objects: no more than `part`, without defaults.
+    /// What is stored as JSON, or in another version, is decoded whole.
+    ///
+    /// # Errors
+    /// As of [`Stored::decode`].
+    pub(crate) fn decode_part(&self, resource: &Resource, part: &Part) -> Result<Object, Status> {
+        if self.is_json() {
+            return self.decode(resource.type_id);
+        }
+        let envelope = envelope::open(&self.value).map_err(unreadable)?;
+        if group_version(envelope.api_version) != (resource.group.as_str(), resource.version.as_str()) {
+            return self.decode(resource.type_id);
+        }
+        let schema = keelson_api::schema();
+        let value = codec::protobuf::decode_part(schema, resource.type_id, envelope.raw, part);
+        Object::try_from(value.map_err(unreadable)?).map_err(|_| unreadable("it is no object"))
     }
 
     /// Name, labels and the like of a protobuf value, borrowed; `None` for JSON.

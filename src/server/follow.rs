@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use keelson_apimachinery::Status;
+use keelson_apimachinery::codec::protobuf::Part;
 use keelson_apimachinery::meta::Object;
 use keelson_base::{clock, random};
 use tokio::sync::watch;
@@ -23,6 +24,11 @@ const RETRY: Duration = Duration::from_millis(100);
 pub(super) trait Target: Send + Sync + 'static {
     /// What it needs of an object: little, where there are many of them.
     type Kept: Send;
+
+    /// What of an object it reads; `None` for all of it.
+    fn part(&self) -> Option<&Part> {
+        None
+    }
 
     /// What it needs of this object.
     fn keep(&self, object: Object) -> Self::Kept;
@@ -157,7 +163,11 @@ impl<T: Target> Follower<T> {
 
     fn decode(&self, event: &WatchEvent) -> Option<Object> {
         let resource = self.store.resource();
-        match event.object.decode(resource.type_id) {
+        let decoded = match self.target.part() {
+            Some(part) => event.object.decode_part(resource, part),
+            None => event.object.decode(resource.type_id),
+        };
+        match decoded {
             Ok(object) => Some(object),
             Err(status) => {
                 warn!(resource = %resource.plural, error = %status, "an object can't be read");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
+use keelson_apimachinery::codec::protobuf::Part;
 use keelson_apimachinery::meta::Object;
 use keelson_base::shutdown::Signal;
 use keelson_base::task::TaskGroup;
@@ -40,7 +41,9 @@ pub(super) async fn begin(
         let (group, plural) = feeder.resource();
         // What is not served makes no edges.
         let Some(store) = registry.store(group, plural) else { continue };
-        let source = Source { graph: graph.clone(), feeder };
+        let ty = store.resource().type_id;
+        let part = feeder.reads().map(|paths| Part::of(keelson_api::schema(), ty, paths));
+        let source = Source { graph: graph.clone(), feeder, part };
         let follower = Arc::new(Follower::new(store.clone(), source));
         let (running, end) = (follower.clone(), end.clone());
         tasks.spawn("node-graph", async move { end.unless_begun(running.run()).await });
@@ -73,10 +76,15 @@ impl Freshness for Followed {
 struct Source {
     graph: Arc<Graph>,
     feeder: Feeder,
+    part: Option<Part>,
 }
 
 impl Target for Source {
     type Kept = Edges;
+
+    fn part(&self) -> Option<&Part> {
+        self.part.as_ref()
+    }
 
     fn keep(&self, object: Object) -> Edges {
         self.feeder.edges(&object)

@@ -46,6 +46,32 @@ impl Feeder {
         }
     }
 
+    /// What of an object [`Feeder::edges`] and [`Feeder::id`] read, as paths; `None` for anything. There are many
+    /// pods, and they have much else.
+    pub fn reads(self) -> Option<&'static [&'static [&'static str]]> {
+        match self {
+            Feeder::Pods => Some(&[
+                &["metadata", "name"],
+                &["metadata", "namespace"],
+                &["metadata", "annotations"],
+                &["spec", "nodeName"],
+                &["spec", "serviceAccountName"],
+                &["spec", "imagePullSecrets"],
+                &["spec", "volumes"],
+                &["spec", "resourceClaims"],
+                &["spec", "initContainers", "envFrom"],
+                &["spec", "initContainers", "env", "valueFrom"],
+                &["spec", "containers", "envFrom"],
+                &["spec", "containers", "env", "valueFrom"],
+                &["spec", "ephemeralContainers", "envFrom"],
+                &["spec", "ephemeralContainers", "env", "valueFrom"],
+                &["status", "resourceClaimStatuses"],
+                &["status", "extendedResourceClaimStatus"],
+            ]),
+            _ => None,
+        }
+    }
+
     /// The kind of its objects.
     pub(super) fn kind(self) -> Kind {
         match self {

@@ -3,7 +3,8 @@
 mod graph;
 mod references;
 
-use keelson_apimachinery::codec::json;
+use keelson_apimachinery::codec::protobuf::Part;
+use keelson_apimachinery::codec::{json, protobuf};
 use keelson_apimachinery::meta::Object;
 
 use super::*;
@@ -16,7 +17,20 @@ fn object(text: &str) -> Object {
 }
 
 fn put(graph: &Graph, feeder: Feeder, text: &str) {
-    graph.set(feeder, &feeder.edges(&object(text)));
+    let object = object(text);
+    graph.set(feeder, &feeder.edges(&part_of(feeder, &object).unwrap_or(object)));
+}
+
+/// What the server reads of an object that is stored; `None` where that is all of it.
+fn part_of(feeder: Feeder, object: &Object) -> Option<Object> {
+    let (group, plural) = feeder.resource();
+    let schema = keelson_api::schema();
+    let resource = keelson_api::resources().iter().find(|r| r.group == group && r.plural == plural);
+    let ty = resource.expect("it is built in").type_id;
+    let part = Part::of(schema, ty, feeder.reads()?);
+    let message = protobuf::encode(schema, ty, object.as_value()).expect("a pod");
+    let value = protobuf::decode_part(schema, ty, &message, &part).expect("the same");
+    Some(Object::try_from(value).expect("an object"))
 }
 
 /// Counts how often it is asked, and feeds the graph with what was written meanwhile.

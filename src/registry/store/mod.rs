@@ -99,6 +99,8 @@ pub struct Registry {
     stores: HashMap<Text, HashMap<Text, Arc<Store>>>,
     /// By the directories of their keys.
     cachers: BTreeMap<Text, CacherOf>,
+    /// What all of them may remember together.
+    budgets: cacher::Budgets,
     storage: Arc<dyn Storage>,
     config: RegistryConfig,
 }
@@ -112,7 +114,13 @@ impl fmt::Debug for Registry {
 impl Registry {
     /// Stores for all built-in resources over `storage`, whose keys are below the server's prefix.
     pub fn new(storage: Arc<dyn Storage>, config: RegistryConfig) -> Self {
-        let mut registry = Registry { stores: HashMap::new(), cachers: BTreeMap::new(), storage, config };
+        let mut registry = Registry {
+            stores: HashMap::new(),
+            cachers: BTreeMap::new(),
+            budgets: cacher::Budgets::default(),
+            storage,
+            config,
+        };
         for resource in keelson_api::resources().iter().filter(|r| !r.storage_path.is_empty()) {
             let done = registry.store(&resource.group, &resource.plural).is_some();
             let (group, version) = &resource.storage_version;
@@ -167,6 +175,7 @@ impl Registry {
         }
         let made = self.cachers.entry(stored.storage_path.clone()).or_insert_with(|| {
             let mut options = cacher::Options::new(format!("{}/", stored.storage_path));
+            options.budgets = self.budgets.clone();
             options.index = behaviour.index.map(|path| {
                 fn value<'s>(state: &'s KeyValue, stored: &Resource, path: &[&str]) -> Cow<'s, str> {
                     text_at(&state.value, state.revision, stored, path)

@@ -6,7 +6,7 @@
 //! must see what was written before them, the question for its current revision.
 //!
 //! - `snapshot`: all objects as of one revision, and the index
-//! - `ring`: the recent events
+//! - `ring`: the recent events, and `budget`: how many bytes of them several cachers have together
 //! - `watchers`, `watch`: who watches, and one watch
 //! - `event`: what watchers share, with the bytes made of it
 //! - `pins`: snapshots of paged lists
@@ -18,12 +18,13 @@
 //! - Ring, snapshot and hub change under one lock, so that a watch that joins at a revision gets every event after
 //!   it once. Readers of snapshots take no lock.
 //! - Nobody waits for a watcher: one that does not read is ended and counted.
-//! - Everything is bounded: the ring by age, count and bytes, queues by count and bytes, encodings to the newest
+//! - Everything is bounded: the ring by age, count and bytes, all rings together by bytes, queues by count and bytes, encodings to the newest
 //!   events, pinned snapshots in number and time.
 //! - No event is made up. Where the history is lost, watchers are told to list again.
 //!
 //! It must not know what the values are.
 
+mod budget;
 mod event;
 mod pins;
 mod ring;
@@ -43,6 +44,7 @@ use keelson_base::task::{TaskGroup, Unfinished};
 use parking_lot::Mutex;
 use tokio::sync::watch as state;
 
+pub use self::budget::{Budget, Budgets};
 pub use self::event::{CacheEvent, EncodingKey, Encodings};
 use self::pins::Pins;
 use self::ring::Ring;
@@ -71,17 +73,20 @@ pub struct Options {
     pub index: Option<Index>,
     /// How much of the past is kept.
     pub ring: RingBounds,
+    /// How much of the past is kept together with other cachers, which have clones of this.
+    pub budgets: Budgets,
     /// How much may wait for one watcher.
     pub queue: QueueBounds,
 }
 
 impl Options {
-    /// The defaults for a prefix, without an index.
+    /// The defaults for a prefix, without an index, and budgets that are shared with nobody.
     pub fn new(prefix: impl Into<String>) -> Self {
         Self {
             prefix: prefix.into(),
             index: None,
             ring: RingBounds::default(),
+            budgets: Budgets::default(),
             queue: QueueBounds::default(),
         }
     }
@@ -146,6 +151,7 @@ struct Shared {
     prefix: Arc<str>,
     index: Option<Index>,
     bounds: RingBounds,
+    budgets: Budgets,
     /// `None` before the first listing.
     snapshot: ArcSwapOption<Snapshot>,
     live: Mutex<Live>,
@@ -175,13 +181,14 @@ struct Standing {
 impl Cacher {
     /// A cacher over `storage` that does nothing yet.
     pub fn new(storage: Arc<dyn Storage>, options: Options) -> Self {
-        let Options { prefix, index, ring, queue } = options;
-        let live = Live { ring: Ring::new(ring, 0), hub: Hub::new(queue), closed: false };
+        let Options { prefix, index, ring, budgets, queue } = options;
+        let live = Live { ring: Ring::new(ring, &budgets, 0), hub: Hub::new(queue), closed: false };
         let shared = Arc::new(Shared {
             storage,
             prefix: prefix.into(),
             index,
             bounds: ring,
+            budgets,
             snapshot: ArcSwapOption::empty(),
             live: Mutex::new(live),
             dispatched: AtomicU64::new(0),
@@ -375,7 +382,7 @@ impl Shared {
     }
 
     fn past(&self, after: u64) -> run::Past {
-        run::Past { after, ring: Ring::new(self.bounds, after) }
+        run::Past { after, ring: Ring::new(self.bounds, &self.budgets, after) }
     }
 
     fn set_failing(&self, failing: bool) {
@@ -389,7 +396,7 @@ impl Shared {
         self.counters.initialisations.fetch_add(1, Ordering::Relaxed);
         {
             let mut live = self.live.lock();
-            live.ring = Ring::new(self.bounds, revision);
+            live.ring = Ring::new(self.bounds, &self.budgets, revision);
             self.snapshot.store(Some(Arc::new(snapshot)));
             live.hub.end_all(Some(&Error::Compacted { oldest: revision }));
             self.dispatched.store(revision, Ordering::Release);

@@ -28,6 +28,51 @@ fn every_volume_of_a_pod_that_names_a_secret_is_known() {
     }
 }
 
+/// What is read of an object shows all edges that the whole of it does.
+#[test]
+fn a_part_of_a_pod_makes_the_edges_of_the_whole() {
+    let env = |kind: &str| {
+        format!(
+            r#"[{{"name":"{kind}","envFrom":[{{"secretRef":{{"name":"{kind}-s"}}}},{{"configMapRef":{{"name":"{kind}-c"}}}}],
+            "env":[{{"name":"A","value":"b"}},{{"name":"S","valueFrom":{{"secretKeyRef":{{"name":"{kind}-ks","key":"k"}}}}}},
+            {{"name":"C","valueFrom":{{"configMapKeyRef":{{"name":"{kind}-kc","key":"k"}}}}}}]}}]"#
+        )
+    };
+    let (init, main, ephemeral) = (env("init"), env("main"), env("ephemeral"));
+    let whole = format!(
+        r#"{{"metadata":{{"name":"p","namespace":"ns","labels":{{"a":"b"}},"annotations":{{"some":"thing"}},
+        "managedFields":[{{"manager":"m","fieldsV1":{{"f:spec":{{}}}}}}]}},
+        "spec":{{"nodeName":"one","serviceAccountName":"account","restartPolicy":"Always",
+        "initContainers":{init},"containers":{main},"ephemeralContainers":{ephemeral},
+        "imagePullSecrets":[{{"name":"pull"}}],
+        "volumes":[{{"name":"a","secret":{{"secretName":"vs"}}}},{{"name":"b","configMap":{{"name":"vc"}}}},
+        {{"name":"c","persistentVolumeClaim":{{"claimName":"claim"}}}},{{"name":"d","ephemeral":{{}}}},
+        {{"name":"e","projected":{{"sources":[{{"secret":{{"name":"ps"}}}},{{"configMap":{{"name":"pc"}}}}]}}}}],
+        "resourceClaims":[{{"name":"x","resourceClaimName":"rc"}},{{"name":"y","resourceClaimTemplateName":"t"}}]}},
+        "status":{{"phase":"Running","resourceClaimStatuses":[{{"name":"y","resourceClaimName":"made"}}],
+        "extendedResourceClaimStatus":{{"resourceClaimName":"extended"}}}}}}"#
+    );
+    let mirror = whole.replace("\"some\":\"thing\"", "\"kubernetes.io/config.mirror\":\"x\"");
+    let edges = |text: &str| part_of(Feeder::Pods, &object(text)).expect("pods are read in part");
+    for pod in [&whole, &mirror] {
+        let part = edges(pod);
+        assert_eq!(Feeder::Pods.edges(&part), Feeder::Pods.edges(&object(pod)));
+        assert_eq!(Feeder::Pods.id(&part), Feeder::Pods.id(&object(pod)));
+        assert_eq!(part.at(&["spec", "restartPolicy"]), None, "the rest is passed by");
+        assert_eq!(part.at(&["metadata", "managedFields"]), None);
+    }
+    let graph = Graph::default();
+    graph.set(Feeder::Pods, &Feeder::Pods.edges(&edges(&whole)));
+    let secrets =
+        ["init-s", "init-ks", "main-s", "main-ks", "ephemeral-s", "ephemeral-ks", "pull", "vs", "ps"];
+    for secret in secrets {
+        assert!(graph.relates("one", Kind::Secret, "ns", secret), "{secret}");
+    }
+    for claim in ["rc", "made", "extended"] {
+        assert!(graph.relates("one", Kind::ResourceClaim, "ns", claim), "{claim}");
+    }
+}
+
 #[test]
 fn every_volume_that_names_a_secret_is_known() {
     for (source, place) in [

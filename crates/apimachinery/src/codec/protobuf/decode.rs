@@ -6,6 +6,7 @@ use std::ops::Range;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::Part;
 use super::entries::{Entries, IntOrStr};
 use super::reader::Step;
 use crate::codec::DecodeError;
@@ -22,12 +23,23 @@ use crate::{Map, Schema, Text, TypeId, Value};
 /// As the generated Go code words them: a truncated message, a number that is too long, a field of a wrong wire
 /// type. Also content that has no JSON: a quantity that is none, raw JSON that is none, a double that is none.
 pub fn decode(schema: &Schema, ty: TypeId, message: &[u8]) -> Result<Value, DecodeError> {
-    let mut decoder = Decoder { entries: Entries::new(schema, message)? };
+    let mut decoder = Decoder { entries: Entries::new(schema, message)?, part: None };
+    decoder.structure(ty, 0..1).map(Value::Object)
+}
+
+/// As [`decode`], of only a part of the object: what is not wanted is passed by, and is not in the tree.
+///
+/// # Errors
+/// As of [`decode`], as far as the message is looked at.
+pub fn decode_part(schema: &Schema, ty: TypeId, message: &[u8], part: &Part) -> Result<Value, DecodeError> {
+    let mut decoder = Decoder { entries: Entries::new(schema, message)?, part: Some(part) };
     decoder.structure(ty, 0..1).map(Value::Object)
 }
 
 struct Decoder<'a> {
     entries: Entries<'a>,
+    /// What is wanted; `None` for all.
+    part: Option<&'a Part>,
 }
 
 impl<'a> Decoder<'a> {
@@ -39,8 +51,14 @@ impl<'a> Decoder<'a> {
         let end = self.entries.stack.len();
         let name = |member: u16| of.members()[usize::from(member)].json.clone();
 
-        let mut members = Vec::with_capacity((end - base).min(wire.outputs.len()) + wire.zeros.len());
-        let mut zeros = wire.zeros.iter().peekable();
+        let wanted = self.part.and_then(|part| part.members(id));
+        let is_wanted = |member: u16| wanted.is_none_or(|wanted| wanted[usize::from(member)]);
+        let mut members = match wanted {
+            None => Vec::with_capacity((end - base).min(wire.outputs.len()) + wire.zeros.len()),
+            Some(_) => Vec::new(),
+        };
+        let of_wanted = |zero: &&schema::Zero| is_wanted(of.always()[usize::from(zero.always)].member);
+        let mut zeros = wire.zeros.iter().filter(of_wanted).peekable();
         let zero_member = |zero: &schema::Zero| {
             let always = &of.always()[usize::from(zero.always)];
             (name(always.member), always.zero.clone())
@@ -51,7 +69,7 @@ impl<'a> Decoder<'a> {
             next = group.end;
             let order = self.entries.stack[group.start].order;
             let output = &wire.outputs[usize::from(order)];
-            if output.member == u16::MAX {
+            if output.member == u16::MAX || !is_wanted(output.member) {
                 continue;
             }
             while let Some(zero) = zeros.next_if(|zero| zero.order < order) {

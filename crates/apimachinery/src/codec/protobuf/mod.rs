@@ -10,13 +10,15 @@
 
 mod decode;
 mod encode;
+mod part;
 pub(crate) mod entries;
 pub(crate) mod reader;
 #[cfg(test)]
 pub(in crate::codec) mod tests;
 pub(crate) mod writer;
 
-pub use decode::decode;
+pub use decode::{decode, decode_part};
 pub(in crate::codec) use encode::Encoder;
 pub use encode::encode;
 pub(crate) use encode::zero;
+pub use part::Part;
