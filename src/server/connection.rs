@@ -6,6 +6,7 @@ mod frames;
 mod head;
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -32,7 +33,7 @@ use tower::Service;
 use tracing::{debug, trace};
 
 use self::activity::{ActiveRequest, Activity, HEAD_TIMEOUT, LOOK_EVERY, Quiet, Watchdog};
-use self::counted::{Counted, Left};
+use self::counted::{Counted, Left, Outlet};
 use super::listener;
 use super::tls::Tls;
 use crate::authn::ClientCertificate;
@@ -105,15 +106,17 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, settings: Setting
     let connection = Connection::new(peer, http2, certificate);
     let activity = Arc::new(Activity::default());
     let left = Arc::new(Mutex::new(None));
-    let io = TokioIo::new(Counted::new(stream, activity.clone(), http2, left.clone()));
+    let stream = Counted::new(stream, activity.clone(), http2, left.clone());
+    let outlet = stream.outlet();
+    let io = TokioIo::new(stream);
     let switch = Arc::new(Mutex::new(None));
     let service = service(connection.clone(), settings.chain.clone(), activity.clone(), switch.clone());
     let outcome = if http2 {
         let http = http2_builder(&settings).serve_connection(io, service);
-        drive(http, Graceful::http2, &connection, &activity, &settings.drain).await
+        drive(http, Graceful::http2, &outlet, &connection, &activity, &settings.drain).await
     } else {
         let http = http1_builder().serve_connection(io, service).with_upgrades();
-        drive(http, Graceful::http1, &connection, &activity, &settings.drain).await
+        drive(http, Graceful::http1, &outlet, &connection, &activity, &settings.drain).await
     };
     if let Err(error) = outcome {
         trace!(%peer, error = &*error, "the connection broke");
@@ -271,6 +274,7 @@ fn without_body(answer: Response) -> Response {
 async fn drive<C>(
     http: C,
     graceful: fn(Pin<&mut C>),
+    outlet: &Outlet,
     connection: &Connection,
     activity: &Activity,
     drain: &Signal,
@@ -283,7 +287,11 @@ where
     let mut watchdog = Watchdog::new(connection.is_http2());
     loop {
         tokio::select! {
-            outcome = http.as_mut() => return outcome.map_err(BoxError::from),
+            outcome = poll_fn(|context| {
+                let polled = http.as_mut().poll(context);
+                outlet.flush(context);
+                polled
+            }) => return outcome.map_err(BoxError::from),
             () = drain.begun(), if !ending => {
                 ending = true;
                 graceful(http.as_mut());

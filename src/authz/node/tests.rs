@@ -23,11 +23,12 @@ fn put(graph: &Graph, feeder: Feeder, text: &str) {
 
 /// What the server reads of an object that is stored; `None` where that is all of it.
 fn part_of(feeder: Feeder, object: &Object) -> Option<Object> {
+    let paths = feeder.reads()?;
     let (group, plural) = feeder.resource();
     let schema = keelson_api::schema();
     let resource = keelson_api::resources().iter().find(|r| r.group == group && r.plural == plural);
     let ty = resource.expect("it is built in").type_id;
-    let part = Part::of(schema, ty, feeder.reads()?);
+    let part = Part::of(schema, ty, paths);
     let message = protobuf::encode(schema, ty, object.as_value()).expect("a pod");
     let value = protobuf::decode_part(schema, ty, &message, &part).expect("the same");
     Some(Object::try_from(value).expect("an object"))

@@ -1,9 +1,9 @@
 //! The stream of a connection, with an eye on what goes over it.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -20,11 +20,78 @@ pub(super) struct Left {
     pub(super) farewell: Option<Vec<u8>>,
 }
 
+/// Bytes that are written together at most. What is longer is written by itself.
+const TOGETHER: usize = 64 << 10;
+/// What may wait in a TLS session for the socket, in bytes: what is written together, and the records' heads.
+const SESSION: usize = 2 * TOGETHER;
+
+/// The sending side of a connection over HTTP/2. Its frames are many and small where many watches go over it, and
+/// each would be a call of the kernel: they are kept until whoever runs the connection has nothing more to write,
+/// and [flushes](Outlet::flush) them.
+#[derive(Clone)]
+pub(super) struct Outlet(Arc<Mutex<Sending>>);
+
+struct Sending {
+    /// Here until the end.
+    stream: Option<TlsStream<TcpStream>>,
+    /// Bytes that were taken since the last flush; always 0 where frames aren't kept.
+    kept: usize,
+    keeps: bool,
+    /// Why the last flush failed.
+    failure: Option<io::ErrorKind>,
+}
+
+impl Outlet {
+    /// Writes what was kept, as far as the socket takes it. What it does not take is written when this is called
+    /// again: `context` is woken then, as it is where writing failed.
+    pub(super) fn flush(&self, context: &mut Context<'_>) {
+        let mut sending = self.0.lock();
+        if let Poll::Ready(Err(error)) = sending.poll_flush(context) {
+            sending.failure = Some(error.kind());
+            context.waker().wake_by_ref();
+        }
+    }
+}
+
+impl Sending {
+    fn stream(&mut self) -> io::Result<Pin<&mut TlsStream<TcpStream>>> {
+        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.kept > 0 {
+            ready!(self.stream()?.poll_flush(context))?;
+            self.kept = 0;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, data: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let length: usize = data.iter().map(|part| part.len()).sum();
+        if self.keeps {
+            if let Some(failure) = self.failure.take() {
+                return Poll::Ready(Err(failure.into()));
+            }
+            if self.kept + length > TOGETHER {
+                ready!(self.poll_flush(context))?;
+            }
+            if length <= TOGETHER {
+                let (_, session) = self.stream()?.get_mut().get_mut();
+                let taken = session.writer().write_vectored(data)?;
+                self.kept += taken;
+                if taken > 0 {
+                    return Poll::Ready(Ok(taken));
+                }
+            }
+        }
+        self.stream()?.poll_write_vectored(context, data)
+    }
+}
+
 /// A stream that counts the bytes that come, and over HTTP/2 the frames. Where a client sends too many of them, reads
 /// fail. Where the stream is dropped before the client closed it, it is put aside.
 pub(super) struct Counted {
-    /// Here until the end.
-    stream: Option<TlsStream<TcpStream>>,
+    sending: Outlet,
     activity: Arc<Activity>,
     /// Over HTTP/2.
     guard: Option<Guard>,
@@ -43,17 +110,25 @@ impl Counted {
         left: Arc<Mutex<Option<Left>>>,
     ) -> Self {
         let guard = http2.then(Guard::new);
-        Counted { stream: Some(stream), activity, guard, flooded: false, ended: false, left }
+        let mut stream = stream;
+        if http2 {
+            stream.get_mut().1.set_buffer_limit(Some(SESSION));
+        }
+        let sending = Sending { stream: Some(stream), kept: 0, keeps: http2, failure: None };
+        let sending = Outlet(Arc::new(Mutex::new(sending)));
+        Counted { sending, activity, guard, flooded: false, ended: false, left }
     }
 
-    fn stream(&mut self) -> io::Result<Pin<&mut TlsStream<TcpStream>>> {
-        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    /// Where what is written has to be flushed over HTTP/2.
+    pub(super) fn outlet(&self) -> Outlet {
+        self.sending.clone()
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        if let Some(stream) = self.stream.take().filter(|_| !self.ended) {
+        let stream = self.sending.0.lock().stream.take();
+        if let Some(stream) = stream.filter(|_| !self.ended) {
             let farewell = self.guard.as_ref().filter(|_| self.flooded).and_then(Guard::farewell);
             *self.left.lock() = Some(Left { stream, farewell });
         }
@@ -67,7 +142,7 @@ impl AsyncRead for Counted {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let (before, room) = (buffer.filled().len(), buffer.remaining());
-        let polled = self.stream()?.poll_read(context, buffer);
+        let polled = self.sending.0.lock().stream()?.poll_read(context, buffer);
         let came = buffer.filled().get(before..).unwrap_or_default();
         self.activity.came(came.len());
         self.ended |= match &polled {
@@ -86,28 +161,22 @@ impl AsyncRead for Counted {
 }
 
 impl AsyncWrite for Counted {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = self.stream()?.poll_write(context, data);
-        if let (Poll::Ready(Ok(sent)), Some(guard)) = (&polled, &mut self.guard) {
-            guard.sent(data.get(..*sent).unwrap_or(data));
-        }
-        polled
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[IoSlice::new(data)])
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_flush(context)
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut sending = self.sending.0.lock();
+        if sending.keeps { Poll::Ready(Ok(())) } else { sending.stream()?.poll_flush(context) }
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_shutdown(context)
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // This flushes, too.
+        self.sending.0.lock().stream()?.poll_shutdown(context)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+        true
     }
 
     fn poll_write_vectored(
@@ -115,7 +184,7 @@ impl AsyncWrite for Counted {
         context: &mut Context<'_>,
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = self.stream()?.poll_write_vectored(context, data);
+        let polled = self.sending.0.lock().poll_write(context, data);
         if let (Poll::Ready(Ok(sent)), Some(guard)) = (&polled, &mut self.guard) {
             let mut rest = *sent;
             for slice in data {
