@@ -7,11 +7,11 @@ DATA_DIR ?= $(CURDIR)/.data
 BINARY := $(CARGO_TARGET_DIR)/release/kube-apiserver
 # What end-to-end tests and benchmarks run beside the server; the scripts bring it and print its path.
 TOOLS = KEELSON_ETCD=$$(e2e/tools/etcd.sh) KEELSON_KUBECTL=$$(e2e/tools/kubectl.sh) \
-  KEELSON_CLIENT_GO=$$(e2e/tools/client-go.sh)
+  KEELSON_CLIENT_GO=$$(e2e/tools/client-go.sh) KEELSON_HELM=$$(e2e/tools/helm.sh)
 # The rest of a control plane and what watches it, for the suites with real controllers.
 CLUSTER_TOOLS = KEELSON_CONTROLLER_MANAGER=$$(e2e/tools/kube-controller-manager.sh) \
   KEELSON_SCHEDULER=$$(e2e/tools/kube-scheduler.sh) KEELSON_KWOK=$$(e2e/tools/kwok.sh) \
-  KEELSON_HELM=$$(e2e/tools/helm.sh) KEELSON_PROMETHEUS=$$(e2e/tools/prometheus.sh) \
+  KEELSON_PROMETHEUS=$$(e2e/tools/prometheus.sh) \
   KEELSON_PROMTOOL=$$(e2e/tools/promtool.sh)
 
 .PHONY: run test soak lint bench image e2e e2e-image e2e-kind test-crash fuzz build system-packages cargo-deny
@@ -27,7 +27,8 @@ build: system-packages
 ## cases each time, so that a red run is the change's fault (`make soak` tries others)
 test: export PROPTEST_RNG_SEED ?= 1
 test: system-packages
-	e2e/tools/etcd.sh >/dev/null && e2e/tools/kubectl.sh >/dev/null && e2e/tools/client-go.sh >/dev/null
+	e2e/tools/etcd.sh >/dev/null && e2e/tools/kubectl.sh >/dev/null && e2e/tools/client-go.sh >/dev/null && \
+	  e2e/tools/helm.sh >/dev/null
 	cargo build --locked --bin kube-apiserver
 	$(TOOLS) cargo test --locked --workspace
 
