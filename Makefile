@@ -12,7 +12,7 @@ TOOLS = KEELSON_ETCD=$$(e2e/tools/etcd.sh) KEELSON_KUBECTL=$$(e2e/tools/kubectl.
 CLUSTER_TOOLS = KEELSON_CONTROLLER_MANAGER=$$(e2e/tools/kube-controller-manager.sh) \
   KEELSON_SCHEDULER=$$(e2e/tools/kube-scheduler.sh) KEELSON_KWOK=$$(e2e/tools/kwok.sh) \
   KEELSON_PROMETHEUS=$$(e2e/tools/prometheus.sh) \
-  KEELSON_PROMTOOL=$$(e2e/tools/promtool.sh)
+  KEELSON_PROMTOOL=$$(e2e/tools/promtool.sh) KEELSON_LOAD=$$(e2e/tools/load.sh)
 
 .PHONY: run test soak lint bench image e2e e2e-image e2e-kind test-crash fuzz build system-packages cargo-deny
 

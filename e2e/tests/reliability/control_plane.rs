@@ -4,9 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use keelson_e2e::balancer::{Balancer, HealthChecks};
-use keelson_e2e::cluster::{Cluster, Plan};
-use keelson_e2e::free_port;
 use keelson_e2e::proxy::Proxy;
+use keelson_e2e::{Cluster, Plan, free_port};
 
 use crate::controllers::Controllers;
 

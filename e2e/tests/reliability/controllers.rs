@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use keelson_e2e::Kubectl;
-use keelson_e2e::cluster::Cluster;
+use keelson_e2e::{Cluster, Kubectl};
 
 use crate::control_plane::{PATIENCE, eventually};
 
@@ -47,13 +46,10 @@ impl Controllers {
         let path = "jsonpath={.status.observedGeneration}/{.metadata.generation} {.status.readyReplicas} {.status.replicas}";
         let get = ["get", "deployment", DEPLOYMENT, "-o", path, "--request-timeout=5s"];
         let start = Instant::now();
-        let mut last = String::new();
         let wanted = format!("{0} {0}", self.replicas);
         loop {
             self.supervise(cluster);
-            match self.kubectl.attempt(&get, "") {
-                Ok(state) | Err(state) => last = state,
-            }
+            let (Ok(last) | Err(last)) = self.kubectl.attempt(&get, "");
             let (generations, counts) = last.split_once(' ').unwrap_or_default();
             let is_observed = generations.split_once('/').is_some_and(|(one, other)| one == other);
             if is_observed && counts == wanted {

@@ -93,23 +93,30 @@ impl Outcome {
                     problems.push(format!("{failed} requests failed, at most {most} were under way"));
                 }
                 let late = sent_within.as_millis() as u64;
-                let is_excused = |sent: u64| self.faults.iter().any(|f| sent <= f.at + late && sent + 30_000 > f.at);
+                let is_excused =
+                    |sent: u64| self.faults.iter().any(|f| sent <= f.at + late && sent + 30_000 > f.at);
                 let unexcused = self.failures().iter().filter(|(sent, _)| !is_excused(*sent)).count();
                 if unexcused > 0 {
-                    problems.push(format!("{unexcused} requests failed that were sent later than {late} ms after"));
+                    problems.push(format!(
+                        "{unexcused} requests failed that were sent later than {late} ms after"
+                    ));
                 }
             }
             Allowed::UntilHealed { within } => {
                 let (first, last) = (self.faults.first(), self.faults.last());
                 let from = first.map_or(0, |fault| fault.at);
                 let until = last.map_or(0, |fault| fault.at) + within.as_millis() as u64;
-                let outside = self.failures().iter().filter(|(_, ended)| !(from..=until).contains(ended)).count();
+                let outside =
+                    self.failures().iter().filter(|(_, ended)| !(from..=until).contains(ended)).count();
                 if outside > 0 {
-                    problems.push(format!("{outside} requests failed before, or {within:?} after all was whole"));
+                    problems
+                        .push(format!("{outside} requests failed before, or {within:?} after all was whole"));
                 }
             }
         }
-        for (path, what) in [("/ledger/lost", "acknowledged writes are lost"), ("/ledger/missed", "events did not come")] {
+        for (path, what) in
+            [("/ledger/lost", "acknowledged writes are lost"), ("/ledger/missed", "events did not come")]
+        {
             let count = self.count(path);
             if count > 0 {
                 problems.push(format!("{count} {what}"));
@@ -163,7 +170,8 @@ impl fmt::Display for Outcome {
             "  retries by client-go {}, connections {}, watches {}",
             self.report["retries"], self.report["connections"], self.report["watches"],
         )?;
-        let scaling: Vec<String> = self.scaling.iter().map(|took| format!("{:.1} s", took.as_secs_f64())).collect();
+        let scaling: Vec<String> =
+            self.scaling.iter().map(|took| format!("{:.1} s", took.as_secs_f64())).collect();
         writeln!(
             f,
             "  acknowledged writes {}, uncertain {}; scalings took {}; leaders started again: {}",

@@ -184,7 +184,7 @@ fn away(plane: &mut ControlPlane, size: Size, name: &'static str, fault: proxy::
     run.plane.to_etcd[0].set(fault);
     run.plane.wait_up(&[false, true]);
     run.measure("out of the balancer");
-    run.scale();
+    run.while_scaling(|_| ());
     run.measure("scaled");
     run.until(0.6);
     run.plane.to_etcd[0].heal();
