@@ -57,7 +57,7 @@ impl Discovery {
     ///
     /// # Errors
     /// Where a document does not fit its type: the facts are wrong.
-    pub(super) fn new(resources: &[Resource], external: &str) -> Result<Self, Status> {
+    pub(super) fn new(resources: &[&'static Resource], external: &str) -> Result<Self, Status> {
         let groups = grouped(resources);
         let mut plain = HashMap::new();
         let mut list = Vec::new();
@@ -182,9 +182,9 @@ fn wants_aggregated(request: &Parts) -> Option<MediaType> {
     None
 }
 
-fn grouped(resources: &[Resource]) -> Groups<'_> {
-    let mut groups: Groups<'_> = Vec::new();
-    for resource in resources {
+fn grouped(resources: &[&'static Resource]) -> Groups<'static> {
+    let mut groups: Groups<'static> = Vec::new();
+    for resource in resources.iter().copied() {
         let at = groups.iter().position(|(group, _)| **group == resource.group).unwrap_or_else(|| {
             groups.push((&resource.group, Vec::new()));
             groups.len() - 1

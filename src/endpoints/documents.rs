@@ -3,6 +3,7 @@
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
+use keelson_api::Resource;
 use keelson_apimachinery::codec::json;
 use keelson_apimachinery::{Map, Status, Value};
 
@@ -20,16 +21,22 @@ pub(super) struct Documents {
 }
 
 impl Documents {
-    /// The documents of the built-in resources. `others` are paths that the index lists besides; `external` is where
+    /// The documents of these resources. `others` are paths that the index lists besides; `external` is where
     /// clients outside find the server, with a port.
     ///
     /// # Errors
     /// Where a document does not fit its type: the facts are wrong.
-    pub(super) fn new(others: &[String], external: &str) -> Result<Self, Status> {
-        let discovery = Discovery::new(keelson_api::resources(), external)?;
-        let openapi = OpenApi::new();
+    pub(super) fn new(
+        resources: &[&'static Resource],
+        others: &[String],
+        external: &str,
+    ) -> Result<Self, Status> {
+        let discovery = Discovery::new(resources, external)?;
+        let openapi = OpenApi::new(resources);
         let mut paths: Vec<String> = discovery.paths().map(str::to_owned).collect();
-        paths.extend(keelson_api::openapi::v3_paths().iter().map(|path| format!("/openapi/v3/{path}")));
+        paths.extend(
+            keelson_api::openapi::v3_paths(resources).iter().map(|path| format!("/openapi/v3/{path}")),
+        );
         paths.extend(["/openapi/v2", "/openapi/v3", "/openapi/v3/", "/version"].map(str::to_owned));
         paths.extend_from_slice(others);
         paths.sort();

@@ -53,6 +53,7 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
+use keelson_api::Resource;
 use keelson_apimachinery::Status;
 use keelson_base::task::TaskGroup;
 
@@ -77,6 +78,8 @@ use crate::telemetry::Metrics;
 /// How the endpoints are set up.
 #[derive(Clone)]
 pub struct EndpointsConfig {
+    /// What is served; of other resources nothing is known (`--runtime-config`).
+    pub resources: Vec<&'static Resource>,
     /// A watch without a timeout of its own lasts this long, and up to twice that
     /// (`--min-request-timeout`).
     pub min_request_timeout: Duration,
@@ -102,7 +105,7 @@ pub struct EndpointsConfig {
     pub external_address: String,
 }
 
-/// All endpoints of the built-in kinds.
+/// All endpoints of the built-in kinds that are served.
 pub struct Endpoints {
     catalogue: Catalogue,
     documents: Documents,
@@ -112,9 +115,9 @@ pub struct Endpoints {
 impl Endpoints {
     /// Endpoints over the stores of a registry.
     pub fn new(registry: Arc<Registry>, config: EndpointsConfig) -> Self {
-        let documents = Documents::new(&config.server_paths, &config.external_address)
+        let documents = Documents::new(&config.resources, &config.server_paths, &config.external_address)
             .expect("the documents are made of constant tables, and tests make them, too");
-        let catalogue = Catalogue::new(|r| registry.store(&r.group, &r.plural).cloned());
+        let catalogue = Catalogue::new(&config.resources, |r| registry.store(&r.group, &r.plural).cloned());
         Endpoints { catalogue, documents, config }
     }
 

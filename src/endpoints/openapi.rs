@@ -17,7 +17,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{Method, StatusCode};
-use keelson_api::openapi;
+use keelson_api::{Resource, openapi};
 use keelson_apimachinery::codec::json;
 use keelson_apimachinery::{Map, Status, Text, Value};
 use parking_lot::Mutex;
@@ -37,6 +37,7 @@ pub(super) struct OpenApi {
     hashes: HashMap<String, String>,
     v2_hash: String,
     index: Bytes,
+    resources: Arc<[&'static Resource]>,
     made: Arc<Mutex<HashMap<Key, Made>>>,
 }
 
@@ -51,9 +52,12 @@ struct Made {
 }
 
 impl OpenApi {
-    pub(super) fn new() -> Self {
-        let hashes: HashMap<String, String> =
-            openapi::v3_paths().into_iter().map(|path| (path.clone(), hash(&format!("v3/{path}")))).collect();
+    /// The documents where these resources are served.
+    pub(super) fn new(resources: &[&'static Resource]) -> Self {
+        let hashes: HashMap<String, String> = openapi::v3_paths(resources)
+            .into_iter()
+            .map(|path| (path.clone(), hash(&format!("v3/{path}"), resources)))
+            .collect();
         let paths: Map = hashes
             .iter()
             .map(|(path, hash)| {
@@ -67,7 +71,13 @@ impl OpenApi {
             &Value::Object([(Text::from("paths"), paths.into())].into_iter().collect()),
             &mut index,
         );
-        OpenApi { hashes, v2_hash: hash("v2"), index: index.into(), made: Arc::default() }
+        OpenApi {
+            hashes,
+            v2_hash: hash("v2", resources),
+            index: index.into(),
+            resources: resources.into(),
+            made: Arc::default(),
+        }
     }
 
     /// The answer, where the path is one of OpenAPI's.
@@ -150,9 +160,9 @@ impl OpenApi {
         if let Some(made) = self.made.lock().get(&key) {
             return Ok(made.clone());
         }
-        let documents = self.made.clone();
+        let (documents, resources) = (self.made.clone(), self.resources.clone());
         let make = move || {
-            let made = make(&key.0, key.1)?;
+            let made = make(&key.0, key.1, &resources)?;
             documents.lock().insert(key, made.clone());
             Ok(made)
         };
@@ -177,11 +187,11 @@ impl Made {
     }
 }
 
-fn make(path: &str, protobuf: bool) -> Result<Made, Status> {
+fn make(path: &str, protobuf: bool, resources: &[&'static Resource]) -> Result<Made, Status> {
     let descriptions = keelson_api::facts::descriptions();
     let document = match path {
-        "v2" => openapi::v2(&descriptions),
-        path => openapi::v3(path, &descriptions).ok_or_else(Status::unknown_resource)?,
+        "v2" => openapi::v2(resources, &descriptions),
+        path => openapi::v3(path, resources, &descriptions).ok_or_else(Status::unknown_resource)?,
     };
     let written = match (path, protobuf) {
         ("v2", true) => openapi::protobuf::v2(&document),
@@ -198,11 +208,14 @@ fn make(path: &str, protobuf: bool) -> Result<Made, Status> {
     Ok(Made { compressed: compressed.into(), size: written.len() })
 }
 
-/// Documents change with the tables that they are made from, and with this program.
-fn hash(path: &str) -> String {
+/// Documents change with the tables that they are made from, with what of them is served, and with this program.
+fn hash(path: &str, resources: &[&'static Resource]) -> String {
     let mut digest = Sha256::new();
     digest.update(env!("CARGO_PKG_VERSION"));
     digest.update(keelson_api::facts::bytes());
+    for resource in resources {
+        digest.update(format!("{}/{}/{}\n", resource.group, resource.version, resource.plural));
+    }
     digest.update(path);
     digest.finalize().iter().map(|byte| format!("{byte:02X}")).collect()
 }
@@ -261,7 +274,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_index_leads_to_documents_that_may_be_cached_for_ever() {
-        let openapi = OpenApi::new();
+        let openapi = OpenApi::new(&keelson_api::resources().iter().collect::<Vec<_>>());
         let (parts, body) = get(&openapi, "/openapi/v3", &[]).await;
         assert_eq!(parts.headers[CONTENT_TYPE], "text/plain; charset=utf-8");
         let index: serde_json::Value = serde_json::from_slice(&body).unwrap();
@@ -282,7 +295,7 @@ mod tests {
 
     #[tokio::test]
     async fn media_types() {
-        let openapi = OpenApi::new();
+        let openapi = OpenApi::new(&keelson_api::resources().iter().collect::<Vec<_>>());
         for (path, accept, content_type) in [
             (
                 "/openapi/v3/version",

@@ -199,7 +199,7 @@ mod tests {
         let (method, uri) = request.split_once(' ').unwrap();
         let method: Method = method.parse().unwrap();
         let info = RequestInfo::parse(&method, &uri.parse().unwrap()).unwrap();
-        let catalogue = Catalogue::new(|_| None);
+        let catalogue = Catalogue::new(&keelson_api::resources().iter().collect::<Vec<_>>(), |_| None);
         let found = find(&catalogue, &method, &info);
         let shown = found.map(|t| t.map(|t| t.action)).map_err(|status| status.code());
         assert_eq!(shown, expected, "{request}");

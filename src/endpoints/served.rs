@@ -157,10 +157,13 @@ pub(super) enum Lookup<'a> {
 }
 
 impl Catalogue {
-    /// All built-in resources, with the stores that `store` has for them.
-    pub(super) fn new(store: impl Fn(&Resource) -> Option<Arc<Store>>) -> Self {
+    /// These resources, with the stores that `store` has for them.
+    pub(super) fn new(
+        resources: &[&'static Resource],
+        store: impl Fn(&Resource) -> Option<Arc<Store>>,
+    ) -> Self {
         let mut catalogue = Catalogue::default();
-        for resource in keelson_api::resources() {
+        for resource in resources.iter().copied() {
             let group = catalogue.groups.entry(resource.group.clone()).or_default();
             let key = (resource.version.clone(), resource.plural.clone());
             group.insert(key, Arc::new(Served::new(resource, store(resource))));

@@ -1,10 +1,25 @@
 //! Flags about etcd.
 
+use std::time::Duration;
+
 use super::{Errors, path, value};
-use crate::server::config::{CertificateFiles, Etcd as EtcdConfig, Storage, WatchCaches};
+use crate::server::config::{CertificateFiles, Etcd as EtcdConfig, Storage, Stores, WatchCaches};
+
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+
+/// The most objects of a collection that are deleted at a time.
+const MOST_WORKERS: i64 = 1000;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Etcd {
+    /// How many objects are deleted at a time where a collection of them is, as with the content of a namespace; at
+    /// most 1000.
+    #[arg(long)]
+    delete_collection_workers: Option<String>,
+    /// Whether objects wait, when they are deleted so, until a garbage collector has deleted or orphaned what depends on
+    /// them. Must be what kube-controller-manager is told.
+    #[arg(long)]
+    enable_garbage_collector: Option<String>,
     /// The authority that signed etcd's certificates [default: those that the system trusts].
     #[arg(long)]
     etcd_cafile: Option<String>,
@@ -21,6 +36,17 @@ pub(super) struct Etcd {
     /// in --data-dir.
     #[arg(long)]
     etcd_servers: Vec<String>,
+    /// How much later than asked, in seconds, keys that expire may do so, that they may share etcd's leases; never more
+    /// than a twentieth of their time.
+    #[arg(long)]
+    lease_reuse_duration_seconds: Option<String>,
+    /// What the objects are kept in with --etcd-servers: etcd3.
+    #[arg(long)]
+    storage_backend: Option<String>,
+    /// How objects are written to storage: application/vnd.kubernetes.protobuf or application/json. Whatever is there
+    /// is read in either.
+    #[arg(long)]
+    storage_media_type: Option<String>,
     /// Whether reads and watches are answered from memory where they can be.
     #[arg(long)]
     watch_cache: Option<String>,
@@ -33,7 +59,19 @@ pub(super) struct Etcd {
 impl Etcd {
     pub(super) fn read(&self, errors: &mut Errors) -> Storage {
         let servers = value::list(&self.etcd_servers);
+        let backend = errors.optional("--storage-backend", self.storage_backend.as_ref(), backend);
+        let minute = Duration::from_secs(60);
+        let given = self.lease_reuse_duration_seconds.as_ref();
+        let lease_reuse = errors.value("--lease-reuse-duration-seconds", given, seconds, minute);
         if servers.is_empty() {
+            for (flag, of_use) in [
+                ("--storage-backend", backend.is_some()),
+                ("--lease-reuse-duration-seconds", lease_reuse != minute),
+            ] {
+                if of_use {
+                    errors.note(flag, "has no effect without --etcd-servers");
+                }
+            }
             let without = [
                 ("--etcd-cafile", &self.etcd_cafile),
                 ("--etcd-certfile", &self.etcd_certfile),
@@ -63,11 +101,39 @@ impl Etcd {
             }
         };
         let prefix = errors.value("--etcd-prefix", self.etcd_prefix.as_ref(), prefix, "/registry".to_owned());
-        Storage::Etcd(EtcdConfig { servers, prefix, ca_file: path(self.etcd_cafile.as_ref()), client })
+        Storage::Etcd(EtcdConfig {
+            servers,
+            prefix,
+            ca_file: path(self.etcd_cafile.as_ref()),
+            client,
+            lease_reuse,
+        })
     }
 }
 
 impl Etcd {
+    pub(super) fn read_stores(&self, errors: &mut Errors) -> Stores {
+        let default = Stores::default();
+        let (workers, collector) =
+            (self.delete_collection_workers.as_ref(), self.enable_garbage_collector.as_ref());
+        let as_json = errors.optional("--storage-media-type", self.storage_media_type.as_ref(), is_json);
+        Stores {
+            as_json: as_json.unwrap_or(default.as_json),
+            delete_workers: errors.value(
+                "--delete-collection-workers",
+                workers,
+                delete_workers,
+                default.delete_workers,
+            ),
+            garbage_collector: errors.value(
+                "--enable-garbage-collector",
+                collector,
+                value::boolean,
+                default.garbage_collector,
+            ),
+        }
+    }
+
     pub(super) fn read_caches(&self, errors: &mut Errors) -> WatchCaches {
         let on = errors.value("--watch-cache", self.watch_cache.as_ref(), value::boolean, true);
         let mut off = Vec::new();
@@ -79,6 +145,34 @@ impl Etcd {
         }
         if on { WatchCaches::AllBut(off) } else { WatchCaches::Off }
     }
+}
+
+fn backend(text: &str) -> Result<(), String> {
+    let why = "invalid, allowed values: etcd3. If not specified, it will default to 'etcd3'";
+    if text == "etcd3" { Ok(()) } else { Err(why.to_owned()) }
+}
+
+fn is_json(text: &str) -> Result<bool, String> {
+    match text {
+        PROTOBUF => Ok(false),
+        "application/json" => Ok(true),
+        "application/yaml" => {
+            Err(format!("{text:?} is not supported by Keelson: give {PROTOBUF} or application/json"))
+        }
+        _ => Err(format!("{text:?} invalid, allowed values: application/json, application/yaml, {PROTOBUF}")),
+    }
+}
+
+/// Below 1, one.
+fn delete_workers(text: &str) -> Result<usize, String> {
+    match value::integer(text)?.max(1) {
+        workers @ ..=MOST_WORKERS => Ok(usize::try_from(workers).unwrap_or(1)),
+        workers => Err(format!("{workers} is more than Keelson allows: give {MOST_WORKERS} at most")),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    value::count(text, u32::MAX).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 /// `resource[.group]#size`: group and plural, and the size.

@@ -9,16 +9,20 @@
 //! default, never accepted and ignored.
 
 mod admission;
+mod api_enablement;
 mod authentication;
 mod authorization;
+mod compatibility;
 mod etcd;
 mod facts;
+mod feature_gates;
 mod features;
 mod front_proxy;
 mod generic;
 mod help;
 mod logs;
 mod oidc;
+mod peers;
 mod secure_serving;
 mod service_accounts;
 mod storage;
@@ -44,6 +48,10 @@ struct Flags {
     #[command(flatten)]
     generic: generic::Generic,
     #[command(flatten)]
+    compatibility: compatibility::Compatibility,
+    #[command(flatten)]
+    feature_gates: feature_gates::FeatureGates,
+    #[command(flatten)]
     etcd: etcd::Etcd,
     #[command(flatten)]
     storage: storage::EmbeddedStore,
@@ -58,7 +66,11 @@ struct Flags {
     #[command(flatten)]
     authorization: authorization::Authorization,
     #[command(flatten)]
+    api_enablement: api_enablement::ApiEnablement,
+    #[command(flatten)]
     admission: admission::Admission,
+    #[command(flatten)]
+    peers: peers::Peers,
     #[command(flatten)]
     features: features::Features,
     #[command(flatten)]
@@ -144,6 +156,8 @@ impl Flags {
         let data_dir = self.storage.read(environment, errors);
         let generic = self.generic.read(errors);
         let features = self.features.read(errors);
+        self.compatibility.check(errors);
+        self.feature_gates.check(errors);
         if let (Some(address), Some(range)) = (generic.advertise_address, features.services.cidrs.first())
             && address.is_ipv4() != range.is_ipv4()
         {
@@ -159,6 +173,9 @@ impl Flags {
             ),
             data_dir,
             storage: self.etcd.read(errors),
+            stores: self.etcd.read_stores(errors),
+            resources: self.api_enablement.read(errors),
+            peers: self.peers.read(errors),
             watch_caches: self.etcd.read_caches(errors),
             authentication: self.authentication.read(&self.service_accounts, &self.oidc, errors),
             authorization: self.authorization.read(errors),

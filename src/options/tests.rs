@@ -1,6 +1,8 @@
 //! Command lines, good and bad.
 
+mod kubeadm;
 mod serving;
+mod stores;
 mod upstream;
 
 use std::ffi::OsString;

@@ -15,11 +15,12 @@ pub(crate) struct StoredForm {
     /// The version that is stored.
     api_version: String,
     ty: TypeId,
+    as_json: bool,
 }
 
 impl StoredForm {
-    /// That of a resource.
-    pub(crate) fn of(resource: &'static Resource) -> Self {
+    /// That of a resource; JSON where its facts or `as_json` say so.
+    pub(crate) fn of(resource: &'static Resource, as_json: bool) -> Self {
         let (group, version) = &resource.storage_version;
         let known = keelson_api::facts::kind(group, version, &resource.kind);
         StoredForm {
@@ -27,6 +28,7 @@ impl StoredForm {
             own_version: joined(&resource.group, &resource.version),
             api_version: joined(group, version),
             ty: known.unwrap_or(resource.type_id),
+            as_json: as_json || resource.stored_as_json,
         }
     }
 
@@ -41,7 +43,7 @@ impl StoredForm {
         let from = (resource.group.as_str(), resource.version.as_str());
         object.set_type(&self.own_version, &resource.kind);
         let mut object = conversion::convert(object, from, (group, version)).map_err(|error| cant(&error))?;
-        if resource.stored_as_json {
+        if self.as_json {
             object.set_type(&self.api_version, &resource.kind);
             let mut text = Vec::new();
             json::encode(keelson_api::schema(), self.ty, object.as_value(), &mut text);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderValue;
+use keelson_api::Resource;
 use regex::Regex;
 use rustls::SupportedCipherSuite;
 use rustls::crypto::SupportedKxGroup;
@@ -22,6 +23,12 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where the objects are.
     pub storage: Storage,
+    /// How they are kept there.
+    pub stores: Stores,
+    /// What is served of the built-in resources. Default: all.
+    pub resources: Vec<&'static Resource>,
+    /// What is shown to others when the server turns to them.
+    pub peers: Peers,
     /// Which resources are read from watch caches. Default: all but events.
     pub watch_caches: WatchCaches,
     /// Who may come in.
@@ -133,6 +140,36 @@ pub enum Storage {
     Etcd(Etcd),
 }
 
+/// How objects are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stores {
+    /// Whether they are JSON in storage. Default: no, protobuf.
+    pub as_json: bool,
+    /// How many objects of a collection are deleted at a time. Default: 1.
+    pub delete_workers: usize,
+    /// Whether objects wait for a garbage collector to delete or orphan what depends on them. Default: yes.
+    pub garbage_collector: bool,
+}
+
+/// The defaults of kube-apiserver.
+impl Default for Stores {
+    fn default() -> Self {
+        Stores { as_json: false, delete_workers: 1, garbage_collector: true }
+    }
+}
+
+/// What is shown to kubelets and to servers of aggregated APIs. The files are checked at start; the server turns to
+/// neither yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peers {
+    /// The authorities of kubelets, PEM.
+    pub kubelet_authority: Option<PathBuf>,
+    /// What is shown to kubelets.
+    pub kubelet_client: Option<CertificateFiles>,
+    /// What is shown to servers of aggregated APIs.
+    pub proxy_client: Option<CertificateFiles>,
+}
+
 /// Which resources are read from watch caches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WatchCaches {
@@ -153,6 +190,8 @@ pub struct Etcd {
     pub ca_file: Option<PathBuf>,
     /// The certificate to show, with its key.
     pub client: Option<CertificateFiles>,
+    /// How much later than asked a key may expire so that its lease can be shared. Default: one minute.
+    pub lease_reuse: Duration,
 }
 
 /// What requests may take. Long-running requests (watches) count for none of it but `min_watch`.

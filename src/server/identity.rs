@@ -12,7 +12,7 @@ use super::config::Config;
 use super::service_accounts::Keys;
 use super::serving_certificates::ServingCertificates;
 use super::tls::Tls;
-use super::{StartError, addresses, reload, tls};
+use super::{StartError, addresses, peers, reload, tls};
 use crate::authn::ClientAuthorities;
 use crate::authn::token_file::Tokens;
 use crate::authn::x509::AuthoritiesError;
@@ -53,6 +53,7 @@ fn load_now(config: &Config, url: &str) -> Result<Identity, StartError> {
     let certificates = ServingCertificates::load(&serving_files, &serving.named_certificates, &provider)?;
     let certificates = Arc::new(certificates.map_err(StartError::NamedCertificates)?);
     let tls = Tls::new(serving, provider.clone(), certificates.clone())?;
+    peers::check(&config.peers, &provider)?;
 
     let (authorities_file, kubeconfig) = match &config.authentication.client_ca_file {
         Some(file) => (file.clone(), None),

@@ -22,6 +22,7 @@ mod lifecycle;
 mod listener;
 mod node;
 mod objects;
+mod peers;
 mod rbac;
 mod reload;
 mod routes;
@@ -96,6 +97,14 @@ pub enum StartError {
     /// A certificate for other names can't be shown.
     #[error("--tls-sni-cert-key: failed to load SNI cert and key: {0}")]
     NamedCertificates(#[source] TlsError),
+    /// What is to be shown to kubelets or aggregated servers can't be used.
+    #[error("{flags}: {source}")]
+    Peers {
+        /// The flags.
+        flags: &'static str,
+        /// Why.
+        source: TlsError,
+    },
     /// The client authorities can't be used.
     #[error("{flag}: {path}: {reason}")]
     ClientAuthorities {
@@ -401,6 +410,7 @@ async fn build(
     let endpoints = Arc::new(Endpoints::new(
         registry.clone(),
         EndpointsConfig {
+            resources: config.resources.clone(),
             min_request_timeout: config.limits.min_watch,
             writes: lifecycle.tasks.clone(),
             admission,
@@ -444,6 +454,9 @@ fn registry_config(config: &Config, storage: &storage::Opened) -> RegistryConfig
             config::WatchCaches::Off => Caches::None,
             config::WatchCaches::AllBut(off) => Caches::AllBut(off.clone()),
         },
+        as_json: config.stores.as_json,
+        delete_workers: config.stores.delete_workers,
+        garbage_collector: config.stores.garbage_collector,
     }
 }
 

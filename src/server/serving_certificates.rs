@@ -229,7 +229,11 @@ fn is_pattern(name: &str) -> bool {
     name == "*" || domain.len() <= 253 && domain.split('.').all(label) && name.parse::<IpAddr>().is_err()
 }
 
-fn load(files: &CertificateFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
+/// The certificate and the key of these files, which are of one pair.
+///
+/// # Errors
+/// See [`TlsError`].
+pub(super) fn load(files: &CertificateFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
     let failed = |path: &PathBuf, error: &dyn std::fmt::Display| TlsError::File {
         path: path.clone(),
         reason: error.to_string(),

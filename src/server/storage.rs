@@ -46,6 +46,7 @@ pub(super) async fn open(config: &config::Storage, data_dir: &Path) -> Result<Op
         config::Storage::Etcd(config) => {
             let mut options = etcd::Options::new(config.servers.iter().cloned());
             options.prefix.clone_from(&config.prefix);
+            options.lease_reuse = config.lease_reuse;
             options.tls = etcd::TlsFiles {
                 ca: config.ca_file.clone(),
                 certificate: config.client.as_ref().map(|c| c.certificate.clone()),

@@ -61,6 +61,15 @@ impl Cluster {
 
     /// A cluster whose endpoints ask this authorizer.
     pub(super) async fn with_authorizer(authorizer: Arc<dyn Authorizer>) -> Self {
+        Self::with(authorizer, keelson_api::resources().iter().collect()).await
+    }
+
+    /// A cluster that serves these resources alone.
+    async fn serving(resources: Vec<&'static keelson_api::Resource>) -> Self {
+        Self::with(authz::Mode::PrivilegedOnly.authorizer(), resources).await
+    }
+
+    async fn with(authorizer: Arc<dyn Authorizer>, resources: Vec<&'static keelson_api::Resource>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let embedded = Embedded::open(Options::new(directory.path().join("data"))).await.unwrap();
         let storage: Arc<dyn Storage> = embedded.clone();
@@ -68,6 +77,7 @@ impl Cluster {
         let registry = Arc::new(Registry::new(storage, config));
         let writes = TaskGroup::new();
         let config = EndpointsConfig {
+            resources,
             min_request_timeout: Duration::from_secs(1800),
             writes: writes.clone(),
             admission: Arc::new(Chain::new(Vec::new(), &MetricRegistry::new()).unwrap()),
@@ -469,5 +479,45 @@ async fn the_states_of_components_are_asked_for() {
     let condition = &one.get("conditions").and_then(Value::as_array).unwrap()[0];
     assert_eq!((condition.str_at(&["type"]), condition.str_at(&["status"])), ("Healthy", "True"));
     cluster.refused(&format!("{path}/none"), "", 404, "componentstatus \"none\" not found").await;
+    cluster.close().await;
+}
+
+#[tokio::test]
+async fn what_is_turned_off_is_not_there() {
+    let off = |r: &&keelson_api::Resource| {
+        r.group == "batch"
+            || (r.group == "autoscaling" && r.version == "v1")
+            || (r.group == "apps" && r.plural == "daemonsets")
+    };
+    let cluster = Cluster::serving(keelson_api::resources().iter().filter(|r| !off(r)).collect()).await;
+    let check = async |path: &str, code: u16| {
+        let answer = cluster.send(&format!("GET {path}"), "").await;
+        assert_eq!(answer.code, code, "{path}");
+        answer.text
+    };
+    for path in [
+        "/apis/batch",
+        "/apis/batch/v1",
+        "/apis/batch/v1/jobs",
+        "/apis/autoscaling/v1",
+        "/apis/autoscaling/v1/namespaces/n/horizontalpodautoscalers",
+        "/apis/apps/v1/namespaces/n/daemonsets/a",
+        "/openapi/v3/apis/batch/v1",
+        "/openapi/v3/apis/autoscaling/v1",
+    ] {
+        check(path, 404).await;
+    }
+    let groups = check("/apis", 200).await;
+    assert!(
+        !groups.contains("batch") && groups.contains("autoscaling/v2") && !groups.contains("autoscaling/v1")
+    );
+    let apps = check("/apis/apps/v1", 200).await;
+    assert!(!apps.contains("daemonsets") && apps.contains("deployments/status"), "{apps}");
+    check("/apis/autoscaling/v2/namespaces/n/horizontalpodautoscalers", 200).await;
+    let paths = check("/", 200).await;
+    assert!(!paths.contains("/apis/batch") && paths.contains("/openapi/v3/apis/apps/v1"));
+    let documents = check("/openapi/v3", 200).await;
+    assert!(!documents.contains("apis/batch") && documents.contains("apis/autoscaling/v2"));
+    assert!(!check("/openapi/v3/apis/apps/v1", 200).await.contains("daemonsets"));
     cluster.close().await;
 }

@@ -7,9 +7,6 @@ use super::Store;
 use super::delete::check_options;
 use crate::registry::options::{Admit, DeleteOptions, ListOptions, Listing, WriteContext};
 
-/// How many objects are deleted at a time.
-const PARALLEL: usize = 8;
-
 /// How many objects are read before they are deleted, where the client set no limit.
 const PAGE: i64 = 10_000;
 
@@ -47,7 +44,7 @@ impl Store {
                     let context = WriteContext { namespace, ..*context };
                     self.delete_quietly(&context, &name, options, admit).await
                 })
-                .buffer_unordered(PARALLEL);
+                .buffer_unordered(self.delete_workers);
             while let Some(done) = work.next().await {
                 match done {
                     Err(status) if status.code() != 404 => return Err(status),

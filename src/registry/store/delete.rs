@@ -222,7 +222,9 @@ impl Store {
                 Grace::For(period) => Some(period),
             },
         };
-        self.set_finalizers(&mut object, options);
+        if self.garbage_collector {
+            self.set_finalizers(&mut object, options);
+        }
         let waits = object.finalizers().next().is_some();
         Ok(match period {
             None if !waits => Plan::Remove,

@@ -51,6 +51,14 @@ pub struct RegistryConfig {
     pub event_ttl: Duration,
     /// Which resources are read from watch caches (`--watch-cache`, `--watch-cache-sizes`).
     pub caches: Caches,
+    /// Whether objects are stored as JSON rather than protobuf (`--storage-media-type`). What is stored already is
+    /// read in either.
+    pub as_json: bool,
+    /// How many objects of a collection are deleted at a time (`--delete-collection-workers`); 1 by default.
+    pub delete_workers: usize,
+    /// Whether objects wait for a garbage collector to delete or orphan what depends on them
+    /// (`--enable-garbage-collector`).
+    pub garbage_collector: bool,
 }
 
 /// Which resources are read from watch caches. Events never are: they are written more often than read.
@@ -84,6 +92,9 @@ impl Default for RegistryConfig {
             services: ServiceNetwork::default(),
             event_ttl: Duration::from_secs(3600),
             caches: Caches::AllBut(Vec::new()),
+            as_json: false,
+            delete_workers: 1,
+            garbage_collector: true,
         }
     }
 }
@@ -153,12 +164,14 @@ impl Registry {
             cache: self.cacher(served, stored, behaviour),
             served,
             resource: stored,
-            form: StoredForm::of(stored),
+            form: StoredForm::of(stored, self.config.as_json),
             keys: Keys::new(&stored.storage_path, stored.namespaced),
             storage: Arc::clone(&self.storage),
             strategy,
             prefix: self.config.prefix.clone(),
             ttl: (stored.plural == "events").then_some(self.config.event_ttl),
+            delete_workers: self.config.delete_workers.max(1),
+            garbage_collector: self.config.garbage_collector,
             written: AtomicU64::new(0),
         }
     }
@@ -248,6 +261,10 @@ pub struct Store {
     strategy: Strategy,
     prefix: String,
     ttl: Option<Duration>,
+    /// How many objects are deleted at a time.
+    delete_workers: usize,
+    /// Whether a garbage collector works off finalizers.
+    garbage_collector: bool,
     /// The revision of the last write.
     written: AtomicU64,
 }

@@ -105,6 +105,24 @@ async fn propagation_sets_and_removes_the_collectors_finalizers() {
 }
 
 #[tokio::test]
+async fn without_a_collector_nothing_waits_for_it() {
+    let cluster = Cluster::with(|config| config.garbage_collector = false).await;
+    for resource in ["configmaps", "replicationcontrollers"] {
+        for options in [policy("Foreground"), policy("Orphan"), DeleteOptions::default()] {
+            cluster.create(resource, "ns", r#"{"metadata":{"name":"a"}}"#).await.unwrap();
+            assert!(cluster.delete(resource, "ns", "a", &options).await.unwrap().gone, "{resource}: {options:?}");
+        }
+        // What others wait for stays.
+        let text = r#"{"metadata":{"name":"a","finalizers":["a.example/b"]}}"#;
+        cluster.create(resource, "ns", text).await.unwrap();
+        let deleted = cluster.delete(resource, "ns", "a", &policy("Orphan")).await.unwrap();
+        let object = cluster.tree(resource, &deleted.object);
+        assert_eq!(object.finalizers().collect::<Vec<_>>(), ["a.example/b"], "{resource}");
+    }
+    cluster.close().await;
+}
+
+#[tokio::test]
 async fn preconditions_and_options_are_checked() {
     let cluster = Cluster::new().await;
     let object = cluster.create("configmaps", "ns", r#"{"metadata":{"name":"a"}}"#).await.unwrap();
@@ -209,7 +227,13 @@ async fn namespaces_terminate_and_wait_for_their_finalizer() {
 
 #[tokio::test]
 async fn collections_are_deleted_by_page_and_selector() {
-    let cluster = Cluster::new().await;
+    for workers in [1, 4] {
+        collection_is_deleted_by(workers).await;
+    }
+}
+
+async fn collection_is_deleted_by(workers: usize) {
+    let cluster = Cluster::with(|config| config.delete_workers = workers).await;
     for i in 0..30 {
         let text = format!(r#"{{"metadata":{{"name":"m{i:02}","labels":{{"odd":"{}"}}}}}}"#, i % 2);
         cluster.create("configmaps", "ns", &text).await.unwrap();

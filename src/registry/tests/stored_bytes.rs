@@ -93,6 +93,36 @@ async fn json_that_an_older_cluster_stored_is_read_and_rewritten() {
     cluster.close().await;
 }
 
+#[tokio::test]
+async fn objects_are_stored_as_json_where_that_is_wanted() {
+    let cluster = Cluster::with(|config| config.as_json = true).await;
+    let text = r#"{"metadata":{"name":"a","labels":{"l":"y"}},"data":{"k":"v"}}"#;
+    let object = cluster.create("configmaps", "ns", text).await.unwrap();
+    let stored = cluster.storage.get("configmaps/ns/a").await.unwrap().unwrap();
+    let value = std::str::from_utf8(&stored.value).unwrap();
+    let head = r#"{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"ns","uid":""#;
+    assert!(value.starts_with(head) && value.ends_with("\"data\":{\"k\":\"v\"}}\n"), "{value}");
+    assert_eq!(cluster.get("configmaps", "ns", "a").await.unwrap(), object);
+    let labelled = ListOptions { label_selector: "l=y".into(), ..ListOptions::default() };
+    assert_eq!(cluster.names("configmaps", "ns", &labelled).await.unwrap(), ["a"]);
+    // What is protobuf is read, and turned with its next write.
+    let plain = Registry::new(Arc::clone(&cluster.storage), RegistryConfig::default());
+    let store = plain.store("", "configmaps").unwrap();
+    let context = cluster.context("ns");
+    let old = cluster.object("configmaps", r#"{"metadata":{"name":"old"}}"#);
+    store.create(&context, old, &NoAdmission).await.unwrap();
+    let stored = cluster.storage.get("configmaps/ns/old").await.unwrap().unwrap();
+    assert!(stored.value.starts_with(b"k8s\0"));
+    cluster
+        .patch("configmaps", cluster.context("ns"), "old", |o| o.set_annotation("a", Some("b")))
+        .await
+        .unwrap();
+    let stored = cluster.storage.get("configmaps/ns/old").await.unwrap().unwrap();
+    assert!(stored.value.starts_with(b"{"));
+    plain.close().await;
+    cluster.close().await;
+}
+
 const DEFINITIONS: &str = "apiextensions.k8s.io/customresourcedefinitions";
 
 #[tokio::test]

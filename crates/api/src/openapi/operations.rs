@@ -71,8 +71,8 @@ pub(super) enum Consumes {
     Nothing,
 }
 
-/// The paths of one group and version: its resources, and the list of them.
-pub(super) fn of_version(group: &str, version: &str) -> Vec<PathItem> {
+/// The paths of one group and version: those of its resources among these, and the list of them.
+pub(super) fn of_version(group: &str, version: &str, resources: &[&'static Resource]) -> Vec<PathItem> {
     let prefix = match group {
         "" => format!("/api/{version}"),
         group => format!("/apis/{group}/{version}"),
@@ -82,7 +82,7 @@ pub(super) fn of_version(group: &str, version: &str) -> Vec<PathItem> {
         path: format!("{prefix}/"),
         operations: vec![names.document(format!("get{}APIResources", names.id), "APIResourceList")],
     }];
-    for resource in crate::resources().iter().filter(|r| r.group == group && r.version == version) {
+    for resource in resources.iter().filter(|r| r.group == group && r.version == version) {
         items.extend(of_resource(&names, &prefix, resource));
     }
     items

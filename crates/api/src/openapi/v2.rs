@@ -8,19 +8,20 @@ use super::operations::{self, Body, Consumes, Operation, PathItem};
 use super::parameters::{Location, Parameter};
 use super::v3::{SINGLE, common_parameters, gvk, produced, reason};
 use super::{STANDARD, TITLE, VERSION, object, referenced, texts};
+use crate::Resource;
 use crate::openapi_schema::{Describe, Document};
 
 /// Shared parameters by their keys.
 type Shared = BTreeMap<String, Value>;
 
-/// The document, with these descriptions.
-pub fn document(descriptions: &dyn Describe) -> Value {
+/// The document where these resources are served, with these descriptions.
+pub fn document(resources: &[&'static Resource], descriptions: &dyn Describe) -> Value {
     let mut items: Vec<PathItem> = SINGLE.iter().flat_map(|(_, items)| items()).collect();
-    for path in super::v3_paths() {
+    for path in super::v3_paths(resources) {
         match path.split('/').collect::<Vec<_>>().as_slice() {
-            ["api", version] => items.extend(operations::of_version("", version)),
+            ["api", version] => items.extend(operations::of_version("", version, resources)),
             ["apis", group] => items.extend(operations::of_group(group)),
-            ["apis", group, version] => items.extend(operations::of_version(group, version)),
+            ["apis", group, version] => items.extend(operations::of_version(group, version, resources)),
             _ => {}
         }
     }

@@ -5,6 +5,7 @@ use keelson_apimachinery::{Map, Text, Value};
 use super::operations::{self, Body, Operation, PathItem, Produces};
 use super::parameters::{Location, Parameter};
 use super::{STANDARD, TITLE, VERSION, object, referenced};
+use crate::Resource;
 use crate::openapi_schema::{Describe, Document};
 
 const PATCHES: [&str; 4] = [
@@ -26,10 +27,11 @@ pub(super) const SINGLE: [(&str, Paths); 5] = [
     ("version", operations::of_server_version),
 ];
 
-/// The paths of all documents, as the index lists them: `api/v1`, `apis/apps`, `version`.
-pub fn paths() -> Vec<String> {
+/// The paths of all documents where these resources are served, as the index lists them: `api/v1`, `apis/apps`,
+/// `version`.
+pub fn paths(resources: &[&'static Resource]) -> Vec<String> {
     let mut paths: Vec<String> = SINGLE.iter().map(|(path, _)| (*path).to_owned()).collect();
-    for resource in crate::resources() {
+    for resource in resources {
         let of_version = match resource.group.as_str() {
             "" => format!("api/{}", resource.version),
             group => format!("apis/{group}/{}", resource.version),
@@ -45,25 +47,26 @@ pub fn paths() -> Vec<String> {
 }
 
 /// The document at a path of [`paths`], with these descriptions; `None` for other paths.
-pub fn document(path: &str, descriptions: &dyn Describe) -> Option<Value> {
+pub fn document(path: &str, resources: &[&'static Resource], descriptions: &dyn Describe) -> Option<Value> {
     if let Some((_, items)) = SINGLE.iter().find(|(single, _)| *single == path) {
         return Some(write(&items(), ("", "v1"), descriptions));
     }
+    let served = |group: &str, version: Option<&str>| {
+        // The core group has no path of its own below /apis.
+        (version.is_some() || !group.is_empty())
+            && resources.iter().any(|r| r.group == group && version.is_none_or(|v| r.version == v))
+    };
     let (items, of) = match *path.split('/').collect::<Vec<_>>().as_slice() {
-        ["api", version] if served("", Some(version)) => (operations::of_version("", version), ("", version)),
+        ["api", version] if served("", Some(version)) => {
+            (operations::of_version("", version, resources), ("", version))
+        }
         ["apis", group] if served(group, None) => (operations::of_group(group), ("", "v1")),
         ["apis", group, version] if served(group, Some(version)) => {
-            (operations::of_version(group, version), (group, version))
+            (operations::of_version(group, version, resources), (group, version))
         }
         _ => return None,
     };
     Some(write(&items, of, descriptions))
-}
-
-fn served(group: &str, version: Option<&str>) -> bool {
-    let fits = |r: &crate::Resource| r.group == group && version.is_none_or(|v| r.version == v);
-    // The core group has no path of its own below /apis.
-    (version.is_some() || !group.is_empty()) && crate::resources().iter().any(fits)
 }
 
 fn write(items: &[PathItem], (group, version): (&str, &str), descriptions: &dyn Describe) -> Value {

@@ -19,7 +19,7 @@ async fn filled_objects_of_any_version_lose_nothing() {
     for (key, versions) in kinds() {
         let kind = Kind { cluster: &cluster, key: &key, versions: &versions };
         let resource = kind.store().resource();
-        let form = StoredForm::of(resource);
+        let form = StoredForm::of(resource, false);
         for of in &versions {
             let Some(mut sent) = filled(of) else { continue };
             seen += 1;
