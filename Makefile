@@ -82,7 +82,7 @@ e2e-image: image
 	$(TOOLS) image/test.sh $(IMAGE)
 
 ## e2e-kind: the image in the place of kube-apiserver in a cluster of kind's (needs Docker's engine, kind, kubectl,
-## hydrophone and a network: e2e/kind/run.sh says what is missing)
+## e2e.test and a network: e2e/kind/run.sh says what is missing)
 e2e-kind: image
 	e2e/kind/run.sh $(IMAGE)
 

@@ -4,7 +4,8 @@
 # IMAGE is keelson/kube-apiserver:latest where none is named; `make image` builds it.
 #
 # It needs Docker's engine, kind and kubectl, and a network that kind's node image is pulled from; for the conformance
-# tests hydrophone, too. It says what is missing and does nothing then. From the environment:
+# tests e2e.test of Kubernetes v1.36, too, which runs beside the cluster, as logs are not served yet. It says what is
+# missing and does nothing then. From the environment:
 #   KIND_NODE_IMAGE  the image of kind's nodes (default: kindest/node:v1.36.0)
 #   KEELSON_FOCUS    which conformance tests run, a regular expression; none where it is empty
 #   KEELSON_KEEP     leave the cluster there at the end
@@ -27,8 +28,8 @@ missing=()
 for tool in docker kind kubectl; do
   command -v "$tool" >/dev/null || missing+=("$tool")
 done
-if [ -n "$focus" ] && ! command -v hydrophone >/dev/null; then
-  missing+=("hydrophone (or KEELSON_FOCUS= to leave the conformance tests out)")
+if [ -n "$focus" ] && ! command -v e2e.test >/dev/null; then
+  missing+=("e2e.test (or KEELSON_FOCUS= to leave the conformance tests out)")
 fi
 if command -v docker >/dev/null; then
   if ! docker info >/dev/null 2>&1; then
@@ -144,7 +145,7 @@ smoke during
 kubectl delete namespace before --timeout=180s
 if [ -n "$focus" ]; then
   step "conformance: $focus"
-  hydrophone --focus "$focus" --output-dir "$work/conformance"
+  e2e.test --kubeconfig "$KUBECONFIG" --provider skeleton --ginkgo.focus "$focus" --ginkgo.no-color
 fi
 
 for node in $nodes; do

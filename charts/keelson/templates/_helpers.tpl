@@ -204,8 +204,8 @@ spec:
   serviceAccountName: {{ include "keelson.serviceAccountName" . }}
   automountServiceAccountToken: false
   enableServiceLinks: false
-  # The delay, then requests and watches that end side by side, then what is left over.
-  terminationGracePeriodSeconds: {{ add $v.shutdown.delaySeconds (max $v.requestTimeoutSeconds $v.shutdown.watchTerminationGraceSeconds) 15 }}
+  # The delay, then requests and watches that end side by side; withdrawing, closing and the rest take 25 s at most.
+  terminationGracePeriodSeconds: {{ add $v.shutdown.delaySeconds (max $v.requestTimeoutSeconds $v.shutdown.watchTerminationGraceSeconds) 30 }}
   {{- with $v.priorityClassName }}
   priorityClassName: {{ . }}
   {{- end }}
