@@ -82,8 +82,12 @@ pub struct Cluster {
     directory: Option<TempDir>,
 }
 
-/// A part by its place in the order of starting, and its name.
+/// A part by its step in the order of starting, and its name.
 type Place = (u8, String);
+
+const ETCD: u8 = 1;
+const SERVERS: u8 = 2;
+const OTHERS: u8 = 3;
 
 impl Cluster {
     /// Chooses addresses and writes all files. `None`, with a printed line, where a program is not given:
@@ -143,28 +147,25 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// Starts all parts, each when those that it needs serve, and adds the plan's nodes.
+    /// Starts etcd and the servers, as far as they don't run, and waits until they serve.
+    pub fn start_servers(&self) {
+        self.start_up_to(SERVERS);
+    }
+
+    /// Starts all parts that don't run, each when those that it needs serve, and adds the plan's nodes.
     pub fn start_all(&self) {
-        let mut last = 0;
-        for (order, name) in self.parts.keys() {
-            // Those of one kind start side by side.
-            if *order != last {
-                self.wait_for_all(|started| started < *order);
-            }
-            last = *order;
-            self.launch(name);
-        }
-        self.wait_for_all(|_| true);
+        self.start_up_to(OTHERS);
         if self.plan.nodes > 0 {
             self.add_nodes("node", self.plan.nodes);
         }
     }
 
-    fn wait_for_all(&self, wanted: impl Fn(u8) -> bool) {
-        for (order, name) in self.parts.keys() {
-            if wanted(*order) {
-                self.wait_ready(name, START);
-            }
+    fn start_up_to(&self, end: u8) {
+        for step in ETCD..=end {
+            // Those of one step start side by side.
+            let names = || self.parts.keys().filter(|(order, _)| *order == step).map(|(_, name)| name);
+            names().filter(|name| self.pid(name).is_none()).for_each(|name| self.launch(name));
+            names().for_each(|name| self.wait_ready(name, START));
         }
     }
 
@@ -239,6 +240,7 @@ impl Cluster {
         let deadline = Instant::now() + within;
         loop {
             let mut part = self.part(name).lock();
+            assert!(part.pid().is_some(), "{name} was not started");
             let problem = match part.is_ready() {
                 Ok(true) => return,
                 Ok(false) if Instant::now() < deadline => None,
@@ -302,6 +304,11 @@ impl Cluster {
         self.part(name).lock().pid()
     }
 
+    /// A part's whole log.
+    pub fn log(&self, name: &str) -> String {
+        self.part(name).lock().log()
+    }
+
     /// The last lines of a part's log.
     pub fn log_tail(&self, name: &str, lines: usize) -> String {
         self.part(name).lock().tail(lines)
@@ -333,26 +340,38 @@ impl Cluster {
         let program = |name: &str| programs[name].clone();
         let (pki, plan) = (&self.pki, &self.plan);
         let etcd = commands::etcd(pki, plan.etcd_tls, &directory.join("etcd"), self.etcd, loopback());
-        add(1, "etcd", program("KEELSON_ETCD"), etcd, Ready::Line("ready to serve client requests"));
+        add(ETCD, "etcd", program("KEELSON_ETCD"), etcd, Ready::Line("ready to serve client requests"));
         for number in 0..plan.servers {
             let args = self.server_args(number);
-            add(2, &format!("server-{number}"), binary(), args, Ready::Line("ready at https://"));
+            add(SERVERS, &format!("server-{number}"), binary(), args, Ready::Line("ready at https://"));
         }
         for number in 0..plan.controller_managers {
             let port = free_port();
             let args = with(commands::controller_manager(pki, port), &plan.controller_manager_flags);
             let program = program("KEELSON_CONTROLLER_MANAGER");
-            add(3, &format!("controller-manager-{number}"), program, args, Ready::Port(port));
+            add(OTHERS, &format!("controller-manager-{number}"), program, args, Ready::Port(port));
         }
         for number in 0..plan.schedulers {
             let port = free_port();
             let args = commands::scheduler(pki, port);
-            add(3, &format!("scheduler-{number}"), program("KEELSON_SCHEDULER"), args, Ready::Port(port));
+            add(
+                OTHERS,
+                &format!("scheduler-{number}"),
+                program("KEELSON_SCHEDULER"),
+                args,
+                Ready::Port(port),
+            );
         }
         if plan.nodes > 0 {
             let (stages, port) = (directory.join("kwok.yaml"), free_port());
             fs::write(&stages, nodes::STAGES).expect("the directory is ours");
-            add(3, "kwok", program("KEELSON_KWOK"), commands::kwok(pki, &stages, port), Ready::Port(port));
+            add(
+                OTHERS,
+                "kwok",
+                program("KEELSON_KWOK"),
+                commands::kwok(pki, &stages, port),
+                Ready::Port(port),
+            );
         }
         if plan.prometheus {
             let configuration = directory.join("prometheus.yaml");
@@ -360,7 +379,7 @@ impl Cluster {
             fs::write(&configuration, text).expect("the directory is ours");
             let port = self.prometheus.port();
             let args = commands::prometheus(&configuration, &directory.join("prometheus"), port);
-            add(3, "prometheus", program("KEELSON_PROMETHEUS"), args, Ready::Port(port));
+            add(OTHERS, "prometheus", program("KEELSON_PROMETHEUS"), args, Ready::Port(port));
         }
         for part in parts.values_mut() {
             // Nothing of the user's own: no cache of discovery, no kubeconfig.

@@ -114,11 +114,15 @@ impl Part {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// All that it has written.
+    pub(super) fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
     /// The last lines of its log.
     pub(super) fn tail(&self, lines: usize) -> String {
         let mut text = String::new();
-        let bytes = fs::read(&self.log).unwrap_or_default();
-        let whole = String::from_utf8_lossy(&bytes);
+        let whole = self.log();
         let all: Vec<&str> = whole.lines().collect();
         for line in &all[all.len().saturating_sub(lines)..] {
             let _ = writeln!(text, "  {line}");
