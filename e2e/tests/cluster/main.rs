@@ -18,7 +18,6 @@ mod nodes;
 mod quota;
 mod scaling;
 mod services;
-mod smoke;
 mod suite;
 mod volumes;
 mod workloads;
