@@ -8,13 +8,13 @@ BINARY := $(CARGO_TARGET_DIR)/release/kube-apiserver
 # What end-to-end tests and benchmarks run beside the server; the scripts bring it and print its path.
 TOOLS = KEELSON_ETCD=$$(e2e/tools/etcd.sh) KEELSON_KUBECTL=$$(e2e/tools/kubectl.sh) \
   KEELSON_CLIENT_GO=$$(e2e/tools/client-go.sh) KEELSON_HELM=$$(e2e/tools/helm.sh)
-# The rest of a control plane and what watches it, for the suites with real controllers.
-CLUSTER_TOOLS = KEELSON_CONTROLLER_MANAGER=$$(e2e/tools/kube-controller-manager.sh) \
-  KEELSON_SCHEDULER=$$(e2e/tools/kube-scheduler.sh) KEELSON_KWOK=$$(e2e/tools/kwok.sh) \
-  KEELSON_PROMETHEUS=$$(e2e/tools/prometheus.sh) \
+# The rest of a control plane, and what watches it, for the suites with real controllers.
+CONTROLLERS = KEELSON_CONTROLLER_MANAGER=$$(e2e/tools/kube-controller-manager.sh) \
+  KEELSON_SCHEDULER=$$(e2e/tools/kube-scheduler.sh) KEELSON_KWOK=$$(e2e/tools/kwok.sh)
+CLUSTER_TOOLS = $(CONTROLLERS) KEELSON_PROMETHEUS=$$(e2e/tools/prometheus.sh) \
   KEELSON_PROMTOOL=$$(e2e/tools/promtool.sh) KEELSON_LOAD=$$(e2e/tools/load.sh)
 
-.PHONY: run test soak lint bench image e2e e2e-image e2e-kind test-crash fuzz build system-packages cargo-deny
+.PHONY: run test soak lint bench image e2e e2e-smoke e2e-image e2e-kind test-crash fuzz build system-packages cargo-deny
 
 ## run: build the server and start it on its embedded store
 run: build
@@ -32,10 +32,15 @@ test: system-packages
 	cargo build --locked --bin kube-apiserver
 	$(TOOLS) cargo test --locked --workspace
 
-## e2e: the heavy suites: kubectl, client-go, kube-rs and the model test against the release build, the recordings
-## where they are present
+## e2e: the heavy suites: kubectl, client-go, kube-rs, the model test, and workloads under the real controllers,
+## against the release build; the recordings where they are present
 e2e: build
 	$(TOOLS) $(CLUSTER_TOOLS) KEELSON_BINARY=$(BINARY) KEELSON_E2E_FULL=1 cargo test --locked --package keelson-e2e -- --nocapture
+
+## e2e-smoke: a Deployment and the end of its namespace under the real controllers, against the debug build
+e2e-smoke: system-packages
+	cargo build --locked --bin kube-apiserver
+	$(TOOLS) $(CONTROLLERS) cargo test --locked --package keelson-e2e --test smoke -- --nocapture
 
 ## test-crash: 200 rounds of kill -9 under load on the embedded store
 test-crash: system-packages

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use super::nodes;
 use crate::pki::Pki;
 
 /// The service addresses of kubeadm's default.
@@ -143,12 +144,12 @@ pub(super) fn scheduler(pki: &Pki, port: u16) -> Vec<String> {
     args
 }
 
-/// Plays the nodes that bear the annotation of [`super::Cluster::add_nodes`].
+/// Plays the nodes that bear the label of [`super::Cluster::add_nodes`].
 pub(super) fn kwok(pki: &Pki, stages: &Path, port: u16) -> Vec<String> {
     vec![
         format!("--kubeconfig={}", pki.path("kwok.conf").display()),
         format!("--config={}", stages.display()),
-        "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake".to_owned(),
+        format!("--manage-nodes-with-label-selector={}", nodes::PLAYED),
         "--node-lease-duration-seconds=20".to_owned(),
         "--node-ip=192.0.2.100".to_owned(),
         "--cidr=10.244.0.0/16".to_owned(),

@@ -9,9 +9,12 @@ use super::Cluster;
 /// How KWOK plays nodes and pods. In the configuration, as KWOK's own resources would need custom resources.
 pub(super) const STAGES: &str = include_str!("kwok.yaml");
 
+/// The label of nodes that KWOK plays.
+pub(super) const PLAYED: &str = "example.com/played=yes";
+
 impl Cluster {
     /// Adds nodes `NAME-0` and on, and waits until they are ready. KWOK plays a node as long as it bears the
-    /// annotation `kwok.x-k8s.io/node: fake`.
+    /// label `example.com/played: yes`; one that loses it is as good as dead.
     ///
     /// # Panics
     /// Where they are not ready in a minute.
@@ -25,12 +28,12 @@ impl Cluster {
                     "metadata": {
                         "name": name,
                         "labels": {
+                            "example.com/played": "yes",
                             "kubernetes.io/hostname": name,
                             "kubernetes.io/os": "linux",
                             "kubernetes.io/arch": "amd64",
                             "topology.kubernetes.io/zone": format!("zone-{}", number % 3),
                         },
-                        "annotations": {"kwok.x-k8s.io/node": "fake"},
                     },
                 })
             })

@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+/// So many characters of a line are shown.
+const LINE: usize = 300;
+
 /// How a part shows that it serves.
 pub(super) enum Ready {
     /// It has written a line with this text since it was started.
@@ -119,13 +122,14 @@ impl Part {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
-    /// The last lines of its log.
+    /// The last lines of its log, as far as each is of use.
     pub(super) fn tail(&self, lines: usize) -> String {
         let mut text = String::new();
         let whole = self.log();
         let all: Vec<&str> = whole.lines().collect();
         for line in &all[all.len().saturating_sub(lines)..] {
-            let _ = writeln!(text, "  {line}");
+            let shown: String = line.chars().take(LINE).collect();
+            let _ = writeln!(text, "  {shown}");
         }
         text
     }

@@ -29,8 +29,8 @@ use crate::suite::Scenario;
 
 /// The longest first, as several run at a time.
 const SIDE_BY_SIDE: &[Scenario] = &[
-    ("cron_job", batch::a_cron_job_runs_by_the_minute),
     ("node_lifecycle", nodes::pods_leave_a_node_that_is_gone),
+    ("cron_job", batch::a_cron_job_runs_by_the_minute),
     ("deployment", workloads::a_deployment_rolls_out_and_back),
     ("drain", disruption::a_drain_keeps_the_budget),
     ("stateful_set", workloads::a_stateful_set_keeps_order_and_names),

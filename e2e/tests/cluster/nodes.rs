@@ -32,7 +32,7 @@ pub(crate) fn pods_leave_a_node_that_is_gone(world: &World) {
     assert!(node["spec"]["podCIDR"].is_string(), "the controller gives each node addresses: {node}");
 
     // Nobody plays it any more.
-    world.kubectl.run(&["annotate", "node", "mortal-0", "kwok.x-k8s.io/node-"]);
+    world.kubectl.run(&["label", "node", "mortal-0", "example.com/played-"]);
     world.until("the node is unreachable", || {
         let node = world.get("/api/v1/nodes/mortal-0")?;
         same("ready", condition(&node, "Ready").as_str(), "Unknown/NodeStatusUnknown")?;
