@@ -1,5 +1,9 @@
 //! Who is behind the service `kubernetes`: its Endpoints and EndpointSlice hold the addresses of all servers
-//! whose leases run. Every server renews its own and writes what all of them come to.
+//! whose leases run. Every server renews its own and writes what all of them come to. Somebody else may be charged
+//! with that ([`Reconciler::None`]): then nothing of it is written or removed here.
+//!
+//! Source: `--endpoint-reconciler-type`. Nobody mends a service `kubernetes` that was changed; one that was deleted
+//! comes back. The endpoints' port is set when a server starts and when it ends, and left alone between.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,8 +15,8 @@ use keelson_apimachinery::{Map, Status, Value};
 use keelson_base::clock;
 use tokio::sync::Mutex;
 
-use super::objects::{KUBERNETES, object};
-use super::store;
+use super::objects::{KUBERNETES, kubernetes_service, object};
+use super::{create, store};
 use crate::registry::{
     Change, DeleteOptions, MasterLeases, NoAdmission, Registry, ServerChange, ServerWriter,
 };
@@ -36,11 +40,24 @@ pub struct Endpoint {
     pub node_port: Option<u16>,
 }
 
-/// Keeps this server among the addresses of the service `kubernetes`.
+/// Who keeps the addresses behind the service `kubernetes` (`--endpoint-reconciler-type`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reconciler {
+    /// The servers, each with a lease of 15 seconds. The default.
+    #[default]
+    Lease,
+    /// Not the servers.
+    None,
+}
+
+/// Keeps the service `kubernetes` there, and this server among its addresses.
 pub struct KubernetesService {
     registry: Arc<Registry>,
     leases: MasterLeases,
     endpoint: Endpoint,
+    reconciler: Reconciler,
+    /// Whether the endpoints were written once: their port then was this server's.
+    announced: AtomicBool,
     /// Held while the addresses are written: withdrawing waits for a write that has begun.
     writing: Mutex<()>,
     withdrawn: AtomicBool,
@@ -51,21 +68,27 @@ impl KubernetesService {
     ///
     /// # Errors
     /// 500 where the registry has no Endpoints.
-    pub fn new(registry: Arc<Registry>, endpoint: Endpoint) -> Result<Self, Status> {
+    pub fn new(registry: Arc<Registry>, endpoint: Endpoint, reconciler: Reconciler) -> Result<Self, Status> {
         let leases = registry.master_leases().ok_or_else(|| Status::internal("there are no Endpoints"))?;
         Ok(KubernetesService {
             registry,
             leases,
             endpoint,
+            reconciler,
+            announced: AtomicBool::new(false),
             writing: Mutex::new(()),
             withdrawn: AtomicBool::new(false),
         })
     }
 
-    /// Announces the server now and every ten seconds. Ends when it is dropped, or after
-    /// [`KubernetesService::withdraw`].
+    /// Announces the server now and every ten seconds, and makes the service where it is gone. Ends when it is
+    /// dropped, or after [`KubernetesService::withdraw`].
     pub async fn run(&self) {
         while !self.withdrawn.load(Ordering::Acquire) {
+            let service = kubernetes_service(&self.registry, &self.endpoint);
+            if let Err(error) = create(&self.registry, service).await {
+                tracing::error!(%error, "the service kubernetes can't be made");
+            }
             if let Err(status) = self.announce().await {
                 tracing::error!(error = %status, "can't announce this server at the service kubernetes");
             }
@@ -73,13 +96,14 @@ impl KubernetesService {
         }
     }
 
-    /// Renews this server's lease and writes the addresses that run. Does nothing once it was withdrawn.
+    /// Renews this server's lease and writes the addresses that run. Does nothing once it was withdrawn, or where
+    /// others keep the addresses.
     ///
     /// # Errors
     /// What the registry says.
     pub async fn announce(&self) -> Result<(), Status> {
         let _writing = self.writing.lock().await;
-        if self.withdrawn.load(Ordering::Acquire) {
+        if self.reconciler == Reconciler::None || self.withdrawn.load(Ordering::Acquire) {
             return Ok(());
         }
         self.leases.renew(self.endpoint.address, LEASE).await?;
@@ -88,7 +112,9 @@ impl KubernetesService {
             // The own lease was just renewed: something is wrong, and no reason to cut everybody off.
             return Err(Status::internal("storage lists no server, not even this one"));
         }
-        self.write(addresses, false).await
+        self.write(addresses, false).await?;
+        self.announced.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Takes this server's address away, for good: clients that come new go to others.
@@ -97,6 +123,9 @@ impl KubernetesService {
     /// What the registry says.
     pub async fn withdraw(&self) -> Result<(), Status> {
         self.withdrawn.store(true, Ordering::Release);
+        if self.reconciler == Reconciler::None {
+            return Ok(());
+        }
         let _writing = self.writing.lock().await;
         self.leases.end(self.endpoint.address).await?;
         let addresses = self.leases.list().await?;
@@ -110,6 +139,7 @@ impl KubernetesService {
         let mut change = SetAddresses {
             addresses: &addresses,
             port: self.endpoint.port,
+            keeps_ports: !leaving && self.announced.load(Ordering::Relaxed),
             empty: object(&self.registry, "", "endpoints", &named()),
         };
         let endpoints = store(&self.registry, "", "endpoints")?;
@@ -179,6 +209,8 @@ fn named() -> String {
 struct SetAddresses<'a> {
     addresses: &'a [String],
     port: u16,
+    /// Whether ports that somebody else wrote stay.
+    keeps_ports: bool,
     empty: Object,
 }
 
@@ -202,7 +234,13 @@ impl Change for SetAddresses<'_> {
             ("port", Value::Int(self.port.into())),
             ("protocol", "TCP".into()),
         ]);
-        let subset = pairs(vec![("addresses", Value::Array(addresses)), ("ports", Value::Array(vec![port]))]);
+        let subsets = endpoints.get("subsets").and_then(Value::as_array).unwrap_or_default();
+        let ports = match subsets {
+            [only] if self.keeps_ports => only.get("ports").and_then(Value::as_array).map(<[Value]>::to_vec),
+            _ => None,
+        };
+        let ports = ports.unwrap_or_else(|| vec![port]);
+        let subset = pairs(vec![("addresses", Value::Array(addresses)), ("ports", Value::Array(ports))]);
         endpoints.members_mut().insert("subsets", vec![subset]);
         Ok(endpoints)
     }

@@ -20,7 +20,7 @@ use keelson_apimachinery::meta::Object;
 use keelson_base::clock;
 
 pub use identity::server_name;
-pub use kubernetes_service::{Endpoint, KubernetesService};
+pub use kubernetes_service::{Endpoint, KubernetesService, Reconciler};
 
 /// The rules of the role `system:node`: what every node may do, as far as it can be told without its pods.
 pub fn node_rules() -> Vec<keelson_api::rbac::Rule> {

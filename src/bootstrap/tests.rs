@@ -100,7 +100,10 @@ async fn several_servers_create_everything_once_and_change_nothing_later() {
 async fn the_service_leads_to_the_servers_that_are_there() {
     let fresh = Fresh::new("10.0.0.0/24").await;
     create_missing(&fresh.registry, &endpoint("192.0.2.2")).await.unwrap();
-    let server = |address| KubernetesService::new(Arc::clone(&fresh.registry), endpoint(address)).unwrap();
+    let server_of = |address, reconciler| {
+        KubernetesService::new(Arc::clone(&fresh.registry), endpoint(address), reconciler).unwrap()
+    };
+    let server = |address| server_of(address, Reconciler::Lease);
     let (one, two) = (server("192.0.2.2"), server("192.0.2.1"));
     let check = async |expected: &[&str]| {
         let endpoints = fresh.get("", "endpoints", "default", "kubernetes").await;
@@ -135,12 +138,65 @@ async fn the_service_leads_to_the_servers_that_are_there() {
     let before = fresh.get("", "endpoints", "default", "kubernetes").await;
     one.announce().await.unwrap();
     assert_eq!(fresh.get("", "endpoints", "default", "kubernetes").await, before, "nothing to write");
+    let stranger = server_of("192.0.2.3", Reconciler::None);
+    stranger.announce().await.unwrap();
+    check(&["192.0.2.1", "192.0.2.2"]).await;
+    stranger.withdraw().await.unwrap();
+    check(&["192.0.2.1", "192.0.2.2"]).await;
     one.withdraw().await.unwrap();
     check(&["192.0.2.1"]).await;
     one.announce().await.unwrap();
     check(&["192.0.2.1"]).await;
     two.withdraw().await.unwrap();
     check(&[]).await;
+    fresh.embedded.close().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_deletes_comes_back_and_ports_are_left_alone_between() {
+    let fresh = Fresh::new("10.0.0.0/24").await;
+    let here = Endpoint { node_port: Some(30443), ..endpoint("192.0.2.1") };
+    create_missing(&fresh.registry, &here).await.unwrap();
+    let server = KubernetesService::new(Arc::clone(&fresh.registry), here, Reconciler::Lease).unwrap();
+    let port = async || {
+        let endpoints = fresh.get("", "endpoints", "default", "kubernetes").await;
+        let subset = &endpoints.get("subsets").and_then(Value::as_array).unwrap()[0];
+        let ports = subset.get("ports").and_then(Value::as_array).unwrap().to_vec();
+        (ports.len(), ports[0].get("port").and_then(Value::as_i64).unwrap())
+    };
+    server.announce().await.unwrap();
+    assert_eq!(port().await, (1, 6443));
+    let other = Endpoint { port: 8443, ..here };
+    let other = KubernetesService::new(Arc::clone(&fresh.registry), other, Reconciler::Lease).unwrap();
+    other.announce().await.unwrap();
+    assert_eq!(port().await, (1, 8443), "a server that starts sets its port");
+    server.announce().await.unwrap();
+    assert_eq!(port().await, (1, 8443), "one that runs leaves it alone");
+
+    for (group, plural) in [("", "services"), ("", "endpoints"), ("discovery.k8s.io", "endpointslices")] {
+        let store = fresh.registry.store(group, plural).unwrap();
+        let server = ServerWriter::new();
+        let context = server.context(Some("default"));
+        store.delete(&context, "kubernetes", &DeleteOptions::default(), &NoAdmission).await.unwrap();
+    }
+    let back = async {
+        loop {
+            let slices = fresh.registry.store("discovery.k8s.io", "endpointslices").unwrap();
+            if slices.get(Some("default"), "kubernetes").await.is_ok() {
+                return;
+            }
+            clock::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::select! {
+        () = server.run() => panic!("it runs until it is withdrawn"),
+        () = back => {}
+    }
+    assert_eq!(port().await, (1, 6443));
+    let service = fresh.get("", "services", "default", "kubernetes").await;
+    assert_eq!(service.str_at(&["spec", "type"]), "NodePort");
+    let ports = service.at(&["spec", "ports"]).and_then(Value::as_array).unwrap();
+    assert_eq!(ports[0].get("nodePort"), Some(&Value::Int(30443)));
     fresh.embedded.close().await.unwrap();
 }
 

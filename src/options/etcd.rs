@@ -29,6 +29,10 @@ pub(super) struct Etcd {
     /// The key of --etcd-certfile.
     #[arg(long)]
     etcd_keyfile: Option<String>,
+    /// How often what was replaced or deleted is discarded from the store (of several servers over one etcd, one does
+    /// it); 0 for never.
+    #[arg(long)]
+    etcd_compaction_interval: Option<String>,
     /// What every key starts with.
     #[arg(long)]
     etcd_prefix: Option<String>,
@@ -132,6 +136,11 @@ impl Etcd {
                 default.garbage_collector,
             ),
         }
+    }
+
+    pub(super) fn read_compaction_interval(&self, errors: &mut Errors) -> Duration {
+        let given = self.etcd_compaction_interval.as_ref();
+        errors.value("--etcd-compaction-interval", given, value::duration, Duration::from_secs(300))
     }
 
     pub(super) fn read_caches(&self, errors: &mut Errors) -> WatchCaches {

@@ -20,6 +20,7 @@ mod features;
 mod front_proxy;
 mod generic;
 mod help;
+mod kubernetes_service;
 mod logs;
 mod oidc;
 mod peers;
@@ -75,6 +76,8 @@ struct Flags {
     features: features::Features,
     #[command(flatten)]
     logs: logs::Logs,
+    #[command(flatten)]
+    kubernetes_service: kubernetes_service::KubernetesService,
     /// Print the version of Kubernetes whose API is served, and Keelson's own; with raw, all that is known of the
     /// former.
     #[arg(long)]
@@ -177,6 +180,8 @@ impl Flags {
             resources: self.api_enablement.read(errors),
             peers: self.peers.read(errors),
             watch_caches: self.etcd.read_caches(errors),
+            compaction_interval: self.etcd.read_compaction_interval(errors),
+            kubernetes_service: self.kubernetes_service.read(features.services.node_ports, errors),
             authentication: self.authentication.read(&self.service_accounts, &self.oidc, errors),
             authorization: self.authorization.read(errors),
             admission: self.admission.read(errors),

@@ -14,7 +14,7 @@ use super::*;
 use crate::authn::{Anonymous, service_account};
 use crate::authz;
 use crate::registry::ServiceNetwork;
-use crate::server::config::{CertificateFiles, Config, Storage, WatchCaches};
+use crate::server::config::{CertificateFiles, Config, Reconciler, Storage, WatchCaches};
 use crate::telemetry::Format;
 
 fn environment() -> Environment {
@@ -61,6 +61,35 @@ fn defaults_are_upstreams_but_for_the_store() {
     assert_eq!(config.services, ServiceNetwork::default());
     assert_eq!(config.event_ttl, Duration::from_secs(3600));
     assert_eq!((config.logging.format, config.logging.verbosity), (Format::Text, 0));
+}
+
+#[test]
+fn the_service_kubernetes_and_compaction_are_as_flags_say() {
+    let service = |arguments: &[&str]| {
+        let service = config(arguments).kubernetes_service;
+        (service.reconciler, service.node_port)
+    };
+    assert_eq!(service(&[]), (Reconciler::Lease, None));
+    assert_eq!(service(&["--endpoint-reconciler-type=none"]), (Reconciler::None, None));
+    assert_eq!(service(&["--kubernetes-service-node-port=30443"]), (Reconciler::Lease, Some(30443)));
+    assert_eq!(service(&["--kubernetes-service-node-port=0"]).1, None);
+    refused(
+        &["--kubernetes-service-node-port=443"],
+        &["--kubernetes-service-node-port: kubernetes service node port range 30000-32767 doesn't contain 443"],
+    );
+    for (flag, wanted) in [
+        ("--endpoint-reconciler-type=master-count", "deprecated"),
+        ("--endpoint-reconciler-type=x", "unknown endpoint reconciler"),
+        ("--kubernetes-service-node-port=70000", "must be between 0 and 65535, inclusive"),
+        ("--etcd-compaction-interval=-1s", "negative"),
+    ] {
+        let errors = parse_line(&[flag]).expect_err(flag);
+        assert!(errors.len() == 1 && errors[0].reason.contains(wanted), "{flag}: {errors:?}");
+    }
+    let interval = |arguments: &[&str]| config(arguments).compaction_interval;
+    assert_eq!(interval(&[]), Duration::from_secs(300));
+    assert_eq!(interval(&["--etcd-compaction-interval=0"]), Duration::ZERO);
+    assert_eq!(interval(&["--etcd-compaction-interval=1m30s"]), Duration::from_secs(90));
 }
 
 #[test]

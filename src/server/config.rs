@@ -10,6 +10,7 @@ use regex::Regex;
 use rustls::SupportedCipherSuite;
 use rustls::crypto::SupportedKxGroup;
 
+pub use crate::bootstrap::Reconciler;
 use crate::registry::ServiceNetwork;
 use crate::{admission, authn, authz, telemetry};
 
@@ -45,6 +46,11 @@ pub struct Config {
     pub allow_privileged: bool,
     /// Where the addresses and node ports of services come from.
     pub services: ServiceNetwork,
+    /// Who keeps the service `kubernetes`, and how it is reached from outside.
+    pub kubernetes_service: KubernetesService,
+    /// How often what was replaced or deleted is discarded, all that is older than the time before last; zero for
+    /// never. Default: five minutes.
+    pub compaction_interval: Duration,
     /// How long events are kept. Default: one hour.
     pub event_ttl: Duration,
     /// How long requests are still served after the server was asked to end. Default: none.
@@ -98,6 +104,15 @@ pub struct NamedCertificate {
     /// Host names, wildcards for a first label (`*.example.com`), or addresses of this server. Those that the
     /// certificate is for where empty.
     pub names: Vec<String>,
+}
+
+/// What the service `kubernetes` is like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KubernetesService {
+    /// Who keeps the addresses behind it. Default: the servers.
+    pub reconciler: Reconciler,
+    /// The port on which nodes lead to it; none by default.
+    pub node_port: Option<u16>,
 }
 
 /// How the server ends.

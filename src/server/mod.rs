@@ -50,7 +50,7 @@ use tracing::{info, warn};
 
 pub use self::certificates::CertificateError;
 use self::components::Neighbours;
-use self::config::Config;
+use self::config::{Config, Reconciler};
 use self::connection::Settings;
 use self::health::{Check, Health, NotEnding, Ping, StorageAnswers};
 use self::identity::Identity;
@@ -223,8 +223,8 @@ struct Running {
     shutdown_delay: Duration,
     ending: config::Ending,
     request_timeout: Duration,
-    /// What puts the server behind the service `kubernetes`; `None` where others can't reach it.
-    announced: Option<Arc<KubernetesService>>,
+    /// What puts the server behind the service `kubernetes`.
+    announced: Arc<KubernetesService>,
     registry: Arc<Registry>,
 }
 
@@ -310,9 +310,14 @@ impl Running {
         };
         lifecycle.connections.spawn("accept", accept(listener, settings, lifecycle.clone()));
         lifecycle.tasks.spawn("reload", followed.follow(lifecycle.background.signal()));
-        if let Some(service) = announced.clone() {
-            let end = lifecycle.background.signal();
-            lifecycle.tasks.spawn("announce", async move { end.unless_begun(service.run()).await });
+        let (end, service) = (lifecycle.background.signal(), announced.clone());
+        let announce = async move { end.unless_begun(Box::pin(service.run())).await };
+        lifecycle.tasks.spawn("announce", announce);
+        let (end, store, interval) =
+            (lifecycle.background.signal(), storage.storage.clone(), config.compaction_interval);
+        if !interval.is_zero() {
+            let compact = async move { end.unless_begun(store.run_compactor(interval)).await };
+            lifecycle.tasks.spawn("compact", compact);
         }
         let end = lifecycle.background.signal();
         let maintained = registry.clone();
@@ -334,9 +339,7 @@ impl Running {
 
     async fn stop(&self) {
         let withdraw = async {
-            if let Some(service) = &self.announced
-                && let Err(status) = service.withdraw().await
-            {
+            if let Err(status) = self.announced.withdraw().await {
                 warn!(error = %status, "the server's address can't be withdrawn; its lease runs out");
             }
         };
@@ -348,7 +351,7 @@ impl Running {
 /// What a server is made of behind its listener.
 struct Built {
     chain: Chain,
-    announced: Option<Arc<KubernetesService>>,
+    announced: Arc<KubernetesService>,
     registry: Arc<Registry>,
 }
 
@@ -365,20 +368,22 @@ async fn build(
     let registry = Arc::new(Registry::new(storage.storage.clone(), registry_config(config, storage)));
     let advertised = addresses::advertised(config);
     let address = advertised.unwrap_or(Ipv4Addr::LOCALHOST.into());
-    let endpoint = Endpoint { address, port, node_port: None };
+    let endpoint = Endpoint { address, port, node_port: config.kubernetes_service.node_port };
     // What the files say is known before the cluster is touched.
     let authorization = authorization::prepare(&config.authorization).await?;
     bootstrap::create_missing(&registry, &endpoint).await?;
     let (tasks, end) = (&lifecycle.tasks, lifecycle.background.signal());
     let (authorizer, escalation) =
         authorization::authorizer(authorization, &registry, metrics, tasks, &end).await?;
-    let announced = match advertised {
-        Some(_) => Some(KubernetesService::new(registry.clone(), endpoint).map_err(StartError::Announce)?),
-        None => {
+    let reconciler = match (config.kubernetes_service.reconciler, advertised) {
+        (Reconciler::Lease, None) => {
             warn!("there is no address that others could reach: the service kubernetes will lead nowhere");
-            None
+            Reconciler::None
         }
+        (reconciler, _) => reconciler,
     };
+    let announced = KubernetesService::new(registry.clone(), endpoint, reconciler);
+    let announced = Arc::new(announced.map_err(StartError::Announce)?);
     let answers = |name| -> Arc<dyn Check> { Arc::new(StorageAnswers::new(name, storage.storage.clone())) };
     let always: Vec<Arc<dyn Check>> = vec![Arc::new(Ping("ping")), Arc::new(Ping("log")), answers("etcd")];
     let ready: Vec<Arc<dyn Check>> =
@@ -442,7 +447,7 @@ async fn build(
     };
     let routes = routes::Routes { health, openid, metrics: metrics.clone(), endpoints };
     let chain = chain::build(&parts, routes.into_service());
-    Ok(Built { chain, announced: announced.map(Arc::new), registry })
+    Ok(Built { chain, announced, registry })
 }
 
 fn registry_config(config: &Config, storage: &storage::Opened) -> RegistryConfig {

@@ -75,6 +75,8 @@ pub(in crate::server) fn config(directory: &Path) -> Config {
         allow_privileged: false,
         shutdown_delay: Duration::ZERO,
         ending: crate::server::config::Ending::default(),
+        kubernetes_service: config::KubernetesService::default(),
+        compaction_interval: Duration::from_secs(300),
         logging: telemetry::Config::default(),
         notices: Vec::new(),
     }
