@@ -173,7 +173,7 @@ async fn what_somebody_deletes_comes_back_and_ports_are_left_alone_between() {
     server.announce().await.unwrap();
     assert_eq!(port().await, (1, 8443), "one that runs leaves it alone");
 
-    for (group, plural) in [("", "services"), ("", "endpoints"), ("discovery.k8s.io", "endpointslices")] {
+    for (group, plural) in [("discovery.k8s.io", "endpointslices"), ("", "endpoints"), ("", "services")] {
         let store = fresh.registry.store(group, plural).unwrap();
         let server = ServerWriter::new();
         let context = server.context(Some("default"));
