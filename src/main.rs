@@ -15,6 +15,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// How long blocking work may go on behind a server that has ended.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// How long the end waits for whoever reads the logs.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
 fn main() -> ExitCode {
     // Huge pages round everything up to 2 MiB, which is more than a small cluster's objects take. A kernel that
     // has none refuses, and there is nothing to refuse then.
@@ -36,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 fn run(config: Config) -> ExitCode {
-    if let Err(error) = telemetry::start_logs(config.logging) {
+    if let Err(error) = telemetry::start_logs(&config.logging) {
         complain(&format_args!("logs: {error}"));
         return ExitCode::FAILURE;
     }
@@ -50,6 +53,7 @@ fn run(config: Config) -> ExitCode {
     };
     let ended = runtime.block_on(server::run(config));
     runtime.shutdown_timeout(LINGER);
+    telemetry::flush_logs(LAST_LINES);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

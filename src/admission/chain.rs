@@ -7,6 +7,7 @@ use keelson_apimachinery::Status;
 use keelson_apimachinery::meta::Object;
 use keelson_base::clock::{self, Instant};
 use keelson_base::metrics::{MetricError, Registry, Spec, Stability};
+use keelson_base::trace;
 use prometheus::Histogram;
 
 use super::attributes::{Attributes, Operation};
@@ -147,9 +148,11 @@ impl Chain {
         mut object: Option<&mut Object>,
     ) -> Result<(), Status> {
         let begun = clock::monotonic();
-        let mut verdict = self.admit_once(attributes, object.as_deref_mut()).await;
+        let span = trace::span("Mutating admission");
+        let mut verdict = span.hold(self.admit_once(attributes, object.as_deref_mut())).await;
         if verdict.is_ok() && attributes.reinvocation.take() {
-            verdict = self.admit_once(attributes, object).await;
+            span.event("again");
+            verdict = span.hold(self.admit_once(attributes, object)).await;
         }
         self.step(Phase::Admit, attributes, &verdict, begun);
         verdict
@@ -165,6 +168,7 @@ impl Chain {
                 let begun = clock::monotonic();
                 let verdict = slot.plugin.admit(attributes, object.as_deref_mut()).await;
                 slot.observe(Phase::Admit, attributes, &verdict, begun);
+                trace::event(slot.entry.name);
                 verdict?;
             }
         }
@@ -177,7 +181,8 @@ impl Chain {
     /// The first refusal.
     pub async fn validate(&self, attributes: &Attributes<'_>, object: Option<&Object>) -> Result<(), Status> {
         let begun = clock::monotonic();
-        let verdict = self.validate_once(attributes, object).await;
+        let span = trace::span("Validating admission");
+        let verdict = span.hold(self.validate_once(attributes, object)).await;
         self.step(Phase::Validate, attributes, &verdict, begun);
         verdict
     }
@@ -192,6 +197,7 @@ impl Chain {
                 let begun = clock::monotonic();
                 let verdict = slot.plugin.validate(attributes, object).await;
                 slot.observe(Phase::Validate, attributes, &verdict, begun);
+                trace::event(slot.entry.name);
                 verdict?;
             }
         }

@@ -56,6 +56,7 @@ use http::{HeaderValue, Method, StatusCode};
 use keelson_api::Resource;
 use keelson_apimachinery::Status;
 use keelson_base::task::TaskGroup;
+use keelson_base::trace::{self, Span};
 
 pub use self::component_statuses::{ComponentHealth, Components};
 
@@ -137,7 +138,7 @@ impl Endpoints {
             drop(held);
             answer
         };
-        match writes.spawn("write", write).await {
+        match writes.spawn("write", trace::carry(write)).await {
             Ok(response) => response,
             // The filters answer for panics.
             Err(failure) if failure.is_panic() => std::panic::resume_unwind(failure.into_panic()),
@@ -226,7 +227,8 @@ impl Endpoints {
         if let Some(text) = &served.deprecation {
             warnings.add(text.as_str());
         }
-        self.act(&call, action, patch_type, authorized, body).await
+        let span = span_of(&call, action);
+        span.hold(Box::pin(self.act(&call, action, patch_type, authorized, body))).await
     }
 
     async fn act(
@@ -279,6 +281,34 @@ impl Endpoints {
     fn admit<'a>(&'a self, call: &'a Call<'a>, context: &WriteContext<'a>) -> Admission<'a> {
         Admission::new(self, call, context)
     }
+}
+
+/// The part of a request's trace that one action is.
+fn span_of(call: &Call<'_>, action: Action) -> Span {
+    let span = trace::span(match action {
+        Action::Get | Action::GetScale | Action::GetComponent | Action::Log => "Get",
+        Action::List | Action::ListComponents if call.info.verb == "watch" => "Watch",
+        Action::List | Action::ListComponents => "List",
+        Action::Create | Action::Bind | Action::Evict | Action::IssueToken | Action::Review(_) => "Create",
+        Action::Update | Action::UpdateScale => "Update",
+        Action::Patch | Action::PatchScale => "Patch",
+        Action::Delete | Action::DeleteCollection => "Delete",
+        Action::Stream => "Connect",
+        Action::NotSupported => "NotSupported",
+    });
+    if span.is_recorded() {
+        let (info, resource) = (call.info, call.served.resource);
+        span.text("api-group", &info.api_group)
+            .text("api-version", &info.api_version)
+            .text("namespace", &info.namespace)
+            .text("resource", &info.resource)
+            .text("subresource", &info.subresource)
+            .text("name", &info.name)
+            .text("kind", &resource.kind)
+            .text("verb", &info.verb)
+            .text("url", call.parts.uri.path());
+    }
+    span
 }
 
 /// Characters of warnings that an answer carries before they are cut.

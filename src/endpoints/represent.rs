@@ -8,6 +8,7 @@ use keelson_apimachinery::codec::transcode::{self, Overlay};
 use keelson_apimachinery::codec::{envelope, json, protobuf};
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Map, Status, TypeId, Value};
+use keelson_base::trace;
 
 use super::negotiation::{Accepted, MediaType, Shape};
 use super::respond::{self, indent, write_json_as_yaml};
@@ -54,6 +55,8 @@ impl Representation {
     /// # Errors
     /// 406 where a list of metadata is wanted.
     pub(super) fn answer(&self, code: StatusCode, item: Item<'_>, gzip: bool) -> Result<Response, Status> {
+        let span = trace::span("SerializeObject");
+        span.text("mediaType", self.accepted.media_type.name());
         let mut out = Vec::with_capacity(self.size_hint(item));
         match self.accepted.media_type {
             MediaType::Json if self.accepted.pretty => {
@@ -72,6 +75,7 @@ impl Representation {
             }
             MediaType::Protobuf => out = self.sealed(item)?,
         }
+        span.number("size", out.len() as u64);
         Ok(respond::whole(code, self.accepted.media_type.name(), out.into(), gzip))
     }
 

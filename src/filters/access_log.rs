@@ -1,25 +1,44 @@
-//! Logs requests: all of them from verbosity 3 on, failures of the server always.
+//! Logs requests, as klog's users know it from kube-apiserver: all of them from verbosity 3 on, those that took long
+//! from 2 on, and failures of the server always.
 //!
-//! Of the query only the parameters' names are logged, and no header but the user agent: values may be
-//! secret.
+//! No header is logged but the user agent, and of the query only what can't be secret ([`super::uri`]).
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http::header::USER_AGENT;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, Uri};
 use keelson_apimachinery::Text;
 use keelson_base::clock::{self, Instant};
+use keelson_base::random;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
-use tracing::{Level, debug, enabled, warn};
+use tracing::{Level, debug, enabled, info, warn};
 
 use super::audit_id::AuditId;
 use super::body::{End, Watcher, watched};
 use super::connection::Connection;
 use super::request_info::About;
-use crate::request::{Request, RequestInfo, Response};
+use super::uri;
+use crate::request::{Request, RequestInfo, Response, UserInfo};
+use crate::telemetry::{RequestLabels, is_verbose};
+
+/// How long a request takes that is told of from verbosity 2 on.
+const LONG: Duration = Duration::from_millis(500);
+
+/// Takes who sends a request, when that is known; in the extensions of those that are logged.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LoggedUser(Arc<OnceLock<Arc<UserInfo>>>);
+
+impl LoggedUser {
+    /// Notes who sends the request.
+    pub(super) fn is(&self, user: &Arc<UserInfo>) {
+        self.0.get_or_init(|| Arc::clone(user));
+    }
+}
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
@@ -51,120 +70,119 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let all = enabled!(Level::DEBUG);
+        let user = all.then(LoggedUser::default);
+        if let Some(user) = &user {
+            request.extensions_mut().insert(user.clone());
+        }
         let extensions = request.extensions();
-        let info = extensions.get::<RequestInfo>();
+        let about = About::of(&request);
         let line = Line {
             method: request.method().clone(),
-            path: info.map(|i| i.path.clone()).unwrap_or_default(),
-            verb: info.map(|i| i.verb.clone()).unwrap_or_default(),
-            query: request.uri().query().map(parameter_names).unwrap_or_default(),
+            verb: extensions.get::<RequestInfo>().map(|info| info.verb.clone()).unwrap_or_default(),
+            uri: request.uri().clone(),
             agent: request.headers().get(USER_AGENT).cloned(),
             audit_id: extensions.get::<AuditId>().cloned(),
-            received: About::of(&request).received,
+            labels: about.labels,
+            received: about.received,
+            may_take_long: about.is_long_running,
             peer: extensions.get::<Connection>().cloned(),
+            user,
+            all,
             code: 0,
         };
         ResponseFuture { inner: self.inner.call(request), line: Some(line) }
     }
 }
 
-/// The parameters that the API has. Any other name may be a secret that somebody pasted there.
-const KNOWN: [&str; 42] = [
-    "allowWatchBookmarks",
-    "command",
-    "container",
-    "continue",
-    "dryRun",
-    "exclude",
-    "fieldManager",
-    "fieldSelector",
-    "fieldValidation",
-    "follow",
-    "force",
-    "gracePeriodSeconds",
-    "ignoreStoreReadErrorWithClusterBreakingPotential",
-    "includeObject",
-    "insecureSkipTLSVerifyBackend",
-    "labelSelector",
-    "limit",
-    "limitBytes",
-    "orphanDependents",
-    "path",
-    "ports",
-    "pretty",
-    "previous",
-    "propagationPolicy",
-    "resourceVersion",
-    "resourceVersionMatch",
-    "sendInitialEvents",
-    "shardSelector",
-    "sinceSeconds",
-    "sinceTime",
-    "stderr",
-    "stdin",
-    "stdout",
-    "stream",
-    "tailLines",
-    "timeout",
-    "timeoutSeconds",
-    "timestamps",
-    "tty",
-    "verbose",
-    "verb",
-    "watch",
-];
-
-/// The names of a query's parameters, parted by commas, no more than a line may hold.
-fn parameter_names(query: &str) -> String {
-    const MOST: usize = 20;
-    let names = query.split('&').take(MOST).map(|pair| {
-        let name = pair.split('=').next().unwrap_or_default();
-        if KNOWN.contains(&name) { name } else { "?" }
-    });
-    names.collect::<Vec<_>>().join(",")
-}
-
 struct Line {
     method: Method,
-    path: Text,
     verb: Text,
-    query: String,
+    uri: Uri,
     agent: Option<HeaderValue>,
     audit_id: Option<AuditId>,
+    labels: RequestLabels,
     received: Instant,
+    may_take_long: bool,
     peer: Option<Connection>,
+    user: Option<LoggedUser>,
+    /// Whether every request is logged.
+    all: bool,
     code: u16,
 }
 
 impl Watcher for Line {
     fn ended(&mut self, bytes: u64, end: End) {
-        let latency = clock::monotonic().duration_since(self.received);
-        let agent = self.agent.as_ref().and_then(|a| a.to_str().ok()).unwrap_or_default();
+        let latency = clock::monotonic().saturating_duration_since(self.received);
+        if self.is_slow(latency) {
+            self.tell_slow(latency);
+        }
+        if !self.all && self.code < 500 {
+            return;
+        }
+        let verb = if self.verb.is_empty() { self.method.as_str() } else { self.verb.as_str() };
         let peer = self.peer.as_ref().map(|p| p.peer().to_string()).unwrap_or_default();
-        let id = self.audit_id.as_ref().map_or("", AuditId::as_str);
-        let (verb, path, query, code) =
-            (self.verb.as_str(), self.path.as_str(), self.query.as_str(), self.code);
-        let method = self.method.as_str();
+        let user = self.user.as_ref().and_then(|user| user.0.get());
+        let user = user.map(|user| user.name.as_str());
+        let (shown, resp) = (uri::shown(&self.uri), self.code);
+        let broken = (end == End::Broken && self.method != Method::HEAD).then_some(true);
         macro_rules! line {
             ($level:ident) => {
                 $level!(
-                    method,
                     verb,
-                    path,
-                    query,
-                    code,
-                    bytes,
+                    "URI" = shown,
                     ?latency,
-                    broken = end == End::Broken && self.method != Method::HEAD,
-                    agent,
-                    peer,
-                    audit_id = id,
+                    "userAgent" = self.agent(),
+                    "audit-ID" = self.audit_id(),
+                    "srcIP" = peer,
+                    user,
+                    resp,
+                    size = bytes,
+                    broken,
                     "HTTP"
                 )
             };
         }
-        if code >= 500 { line!(warn) } else { line!(debug) }
+        if self.code >= 500 { line!(warn) } else { line!(debug) }
+    }
+}
+
+impl Line {
+    fn agent(&self) -> &str {
+        self.agent.as_ref().and_then(|agent| agent.to_str().ok()).unwrap_or_default()
+    }
+
+    fn audit_id(&self) -> &str {
+        self.audit_id.as_ref().map_or("", AuditId::as_str)
+    }
+
+    fn is_slow(&self, latency: Duration) -> bool {
+        latency > LONG && !self.may_take_long && is_verbose(2)
+    }
+
+    /// The line that those look for who search a log for slow requests: `Trace[`.
+    fn tell_slow(&self, latency: Duration) {
+        let RequestLabels { verb, group, version, resource, subresource, scope, .. } = self.labels;
+        let name = match verb {
+            "POST" => "Create",
+            "GET" => "Get",
+            "LIST" => "List",
+            "PUT" => "Update",
+            "PATCH" | "APPLY" => "Patch",
+            "DELETE" | "DELETECOLLECTION" => "Delete",
+            _ => self.method.as_str(),
+        };
+        let client = self.peer.as_ref().map(|peer| peer.peer().ip().to_string()).unwrap_or_default();
+        let (path, agent, id) = (self.uri.path(), self.agent(), self.audit_id());
+        info!(
+            v = 2,
+            "Trace[{}]: \"{name}\" audit-id:{id},client:{client},api-group:{group},api-version:{version},\
+             subresource:{subresource},resource:{resource},scope:{scope},url:{path},user-agent:{agent},verb:{verb} \
+             (total time: {}ms)",
+            random::below(1 << 31),
+            latency.as_millis(),
+        );
     }
 }
 
@@ -185,7 +203,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
         let response = ready!(this.inner.poll(context))?;
         let code = response.status().as_u16();
         Poll::Ready(Ok(match this.line.take() {
-            Some(mut line) if code >= 500 || enabled!(Level::DEBUG) => {
+            Some(mut line) if code >= 500 || line.all || is_verbose(2) => {
                 line.code = code;
                 watched(response, line)
             }

@@ -16,6 +16,7 @@ use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 use tracing::{debug, error};
 
+use super::access_log::LoggedUser;
 use super::connection::Connection;
 use crate::authn::{self, Authenticator, Credentials, Outcome, Refused};
 use crate::endpoints::respond;
@@ -109,6 +110,9 @@ where
         Ok(user) => {
             layer.metrics.authenticated(&user.name, took);
             layer.authenticator.remove_credentials(request.headers_mut());
+            if let Some(logged) = request.extensions().get::<LoggedUser>() {
+                logged.is(&user);
+            }
             request.extensions_mut().insert(Authenticated::new(user));
             Either::Right(inner.call(request))
         }

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use http::StatusCode;
 use http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
+use keelson_base::trace;
 use tower::{Layer, Service};
 use tracing::{debug, error};
 
@@ -59,7 +60,10 @@ where
         Box::pin(async move {
             // Apart from its body, which can't be lent to a future that moves between threads.
             let (mut parts, body) = request.into_parts();
-            match check(&layer, &parts).await {
+            let span = trace::span("Authorization");
+            let checked = span.hold(check(&layer, &parts)).await;
+            drop(span);
+            match checked {
                 Ok(evidence) => {
                     parts.extensions.insert(evidence);
                     inner.call(Request::from_parts(parts, body)).await

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use keelson_base::shutdown::Signal;
+use keelson_base::trace::Tracer;
 use regex::Regex;
 use tokio_util::task::TaskTracker;
 use tower::util::BoxCloneSyncService;
@@ -27,6 +28,7 @@ use super::request_deadline::RequestDeadlineLayer;
 use super::request_info::RequestInfoLayer;
 use super::retry_after::RetryAfterLayer;
 use super::shutdown::{Pace, ShutdownLayer};
+use super::traces::TracesLayer;
 use crate::authn::Authenticator;
 use crate::authz::Authorizer;
 use crate::authz::impersonation::Impersonation;
@@ -42,6 +44,8 @@ pub struct Parts {
     pub authorizer: Arc<dyn Authorizer>,
     /// Where requests are counted.
     pub metrics: Metrics,
+    /// Begins the traces of requests; none where nothing is traced.
+    pub tracer: Option<Tracer>,
     /// The longest that a request may take that is not long-running.
     pub request_timeout: Duration,
     /// How many reading requests are served at once; `None` for any number.
@@ -95,6 +99,7 @@ where
         .layer(RequestDeadlineLayer { limit: parts.request_timeout, metrics: metrics() })
         .layer(CorsLayer { origins: parts.allowed_origins.clone() })
         .layer(AuthenticationLayer { authenticator: parts.authenticator.clone(), metrics: metrics() })
+        .layer(TracesLayer { tracer: parts.tracer.clone() })
         .layer(ImpersonationLayer { impersonation: Arc::new(Impersonation::new(parts.authorizer.clone())) })
         .layer(InFlightLayer::new(parts.max_reading, parts.max_mutating, metrics()))
         .layer(AuthorizationLayer { authorizer: parts.authorizer.clone(), metrics: metrics() })

@@ -25,6 +25,8 @@ pub mod request_deadline;
 pub mod request_info;
 pub mod retry_after;
 pub mod shutdown;
+pub mod traces;
+mod uri;
 
 #[cfg(test)]
 mod tests;

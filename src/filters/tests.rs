@@ -49,6 +49,7 @@ fn bench(mode: Mode, max_reading: Option<u32>) -> Bench {
         ),
         authorizer: mode.authorizer(),
         metrics: metrics.clone(),
+        tracer: None,
         request_timeout: Duration::from_secs(60),
         max_reading,
         max_mutating: Some(1),

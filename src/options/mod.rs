@@ -28,6 +28,7 @@ mod secure_serving;
 mod service_accounts;
 mod storage;
 mod syntax;
+mod traces;
 mod unsupported;
 mod value;
 
@@ -76,6 +77,8 @@ struct Flags {
     features: features::Features,
     #[command(flatten)]
     logs: logs::Logs,
+    #[command(flatten)]
+    traces: traces::Traces,
     #[command(flatten)]
     kubernetes_service: kubernetes_service::KubernetesService,
     /// Print the version of Kubernetes whose API is served, and Keelson's own; with raw, all that is known of the
@@ -193,6 +196,7 @@ impl Flags {
             shutdown_delay: generic.shutdown_delay,
             ending: generic.ending,
             logging: self.logs.read(errors),
+            tracing_file: self.traces.read(),
             notices: Vec::new(),
         }
     }

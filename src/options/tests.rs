@@ -64,6 +64,35 @@ fn defaults_are_upstreams_but_for_the_store() {
 }
 
 #[test]
+fn logs_and_traces_are_as_flags_say() {
+    let modules = |arguments: &[&str]| {
+        let modules = config(arguments).logging.modules.into_iter();
+        modules.map(|item| (item.pattern, item.verbosity)).collect::<Vec<_>>()
+    };
+    assert_eq!(modules(&["--vmodule="]), []);
+    let wanted = [("httplog".to_owned(), 3), ("server*".to_owned(), 6)];
+    assert_eq!(modules(&["--vmodule=httplog=3,server*=6"]), wanted);
+    assert_eq!(modules(&["--vmodule=httplog=3", "--vmodule=server*=6"]), wanted);
+    assert_eq!(config(&[]).tracing_file, None);
+    assert_eq!(config(&["--tracing-config-file=/t.yaml"]).tracing_file, Some(PathBuf::from("/t.yaml")));
+    config(&["--log-flush-frequency=1s", "--log-text-split-stream=false", "--log-text-info-buffer-size=0"]);
+    for (line, flag, wanted) in [
+        ("--vmodule=a", "--vmodule", "expect comma-separated list of filename=N"),
+        ("--vmodule==1", "--vmodule", "expect comma-separated list of filename=N"),
+        ("--vmodule=a=b", "--vmodule", "not a whole number"),
+        ("--vmodule=a=-1", "--vmodule", "negative"),
+        ("--vmodule=a=1 --logging-format=json", "--vmodule", "Only supported for text log format"),
+        ("--log-flush-frequency=0", "--log-flush-frequency", "Must be greater than zero"),
+        ("--log-text-split-stream", "--log-text-split-stream", "not supported"),
+        ("--log-text-info-buffer-size=1M", "--log-text-info-buffer-size", "not supported"),
+    ] {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let errors = parse_line(&arguments).expect_err(line);
+        assert!(errors.len() == 1 && errors[0].flag == flag && errors[0].reason.contains(wanted), "{errors:?}");
+    }
+}
+
+#[test]
 fn the_service_kubernetes_and_compaction_are_as_flags_say() {
     let service = |arguments: &[&str]| {
         let service = config(arguments).kubernetes_service;
@@ -75,7 +104,9 @@ fn the_service_kubernetes_and_compaction_are_as_flags_say() {
     assert_eq!(service(&["--kubernetes-service-node-port=0"]).1, None);
     refused(
         &["--kubernetes-service-node-port=443"],
-        &["--kubernetes-service-node-port: kubernetes service node port range 30000-32767 doesn't contain 443"],
+        &[
+            "--kubernetes-service-node-port: kubernetes service node port range 30000-32767 doesn't contain 443",
+        ],
     );
     for (flag, wanted) in [
         ("--endpoint-reconciler-type=master-count", "deprecated"),

@@ -23,13 +23,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{HeaderValue, USER_AGENT};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use hyper::rt::Executor;
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioTimer;
 use keelson_base::task::TaskGroup;
+use keelson_base::trace;
 
 pub use self::answers::Answers;
 pub use self::connect::Proxy;
@@ -148,10 +149,34 @@ impl Client {
     ) -> Result<Response<Bytes>, OutboundError> {
         let agent = concat!("kube-apiserver/v1.36 (linux) keelson/", env!("CARGO_PKG_VERSION"));
         request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(agent));
-        match tokio::time::timeout(within, self.exchange(request, at_most)).await {
+        let span = trace::client_span(match *request.method() {
+            Method::GET => "HTTP GET",
+            Method::POST => "HTTP POST",
+            _ => "HTTP",
+        });
+        if span.is_recorded() {
+            let uri = request.uri();
+            span.text("http.request.method", request.method().as_str())
+                .text("server.address", uri.host().unwrap_or_default())
+                .text("url.path", uri.path());
+        }
+        span.within(|| {
+            trace::inject(|name, value| {
+                if let Ok(value) = HeaderValue::try_from(value) {
+                    request.headers_mut().insert(name, value);
+                }
+            });
+        });
+        let answer = match tokio::time::timeout(within, self.exchange(request, at_most)).await {
             Ok(answer) => answer,
             Err(_) => Err(OutboundError::Timeout(within)),
-        }
+        };
+        match &answer {
+            Ok(answer) => span.number("http.response.status_code", answer.status().as_u16().into()),
+            Err(error) if span.is_recorded() => span.failed(error.to_string()),
+            Err(_) => &span,
+        };
+        answer
     }
 
     async fn exchange(

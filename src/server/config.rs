@@ -59,6 +59,8 @@ pub struct Config {
     pub ending: Ending,
     /// What is logged, and how.
     pub logging: telemetry::Config,
+    /// The file that says which requests are traced. Default: none, and nothing is traced.
+    pub tracing_file: Option<PathBuf>,
     /// What the administrator is told of the flags at start, a line each.
     pub notices: Vec<String>,
 }

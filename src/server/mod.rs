@@ -43,6 +43,8 @@ use std::time::Duration;
 use keelson_apimachinery::Status;
 use keelson_base::clock;
 use keelson_base::metrics::{MetricError, Registry as MetricRegistry};
+use keelson_base::trace::Tracer;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
@@ -70,6 +72,10 @@ use crate::filters::chain::{self, Chain};
 use crate::outbound::OutboundError;
 use crate::registry::{CacheMetrics, Caches, Registry, RegistryConfig};
 use crate::telemetry::Metrics;
+use crate::telemetry::traces::{self, Traces};
+
+/// How long the collector of traces may take for the last spans.
+const LAST_SPANS: Duration = Duration::from_secs(5);
 
 /// Files that the process keeps for other things than connections.
 const RESERVED_FILES: u64 = 512;
@@ -168,6 +174,9 @@ pub enum StartError {
     /// The policy of RBAC can't be read.
     #[error("can't read the policy of RBAC: {0}")]
     Policy(Status),
+    /// Nothing can be traced.
+    #[error("--tracing-config-file: {0}")]
+    Traces(String),
     /// The process gets no signals.
     #[error("signals: {0}")]
     Signals(io::Error),
@@ -225,6 +234,8 @@ struct Running {
     request_timeout: Duration,
     /// What puts the server behind the service `kubernetes`.
     announced: Arc<KubernetesService>,
+    /// Until the end takes it.
+    traces: Mutex<Option<Traces>>,
     registry: Arc<Registry>,
 }
 
@@ -299,8 +310,11 @@ impl Running {
         let issuers = Issuers::start(&config, &lifecycle, &metrics)?;
         let (tls, followed, kubeconfig) =
             (identity.tls.clone(), identity.followed.clone(), identity.kubeconfig.clone());
+        let traces = config.tracing_file.as_deref().map(start_traces).transpose()?;
+        let tracer = traces.as_ref().map(Traces::tracer);
         let Built { chain, announced, registry } =
-            build(&config, address.port(), identity, issuers, storage, &lifecycle, &metrics).await?;
+            build(&config, address.port(), identity, issuers, storage, &lifecycle, (&metrics, tracer))
+                .await?;
         let settings = Settings {
             tls,
             chain,
@@ -333,6 +347,7 @@ impl Running {
             ending: config.ending,
             request_timeout: config.limits.request_timeout,
             announced,
+            traces: Mutex::new(traces),
             registry,
         })
     }
@@ -345,7 +360,18 @@ impl Running {
         };
         self.lifecycle.end(self.shutdown_delay, self.request_timeout, &self.ending, withdraw).await;
         self.registry.close().await;
+        let traces = self.traces.lock().take();
+        if let Some(traces) = traces {
+            traces.stop(LAST_SPANS).await;
+        }
     }
+}
+
+/// Begins to trace what this file says.
+fn start_traces(file: &Path) -> Result<Traces, StartError> {
+    let config = traces::Config::read(file).map_err(|error| StartError::Traces(error.to_string()))?;
+    let started = Traces::start(&config, bootstrap::server_name());
+    started.map_err(|error| StartError::Traces(format!("{}: {error}", file.display())))
 }
 
 /// What a server is made of behind its listener.
@@ -363,7 +389,7 @@ async fn build(
     issuers: Issuers,
     storage: &storage::Opened,
     lifecycle: &Lifecycle,
-    metrics: &Metrics,
+    (metrics, tracer): (&Metrics, Option<Tracer>),
 ) -> Result<Built, StartError> {
     let registry = Arc::new(Registry::new(storage.storage.clone(), registry_config(config, storage)));
     let advertised = addresses::advertised(config);
@@ -433,6 +459,7 @@ async fn build(
         authenticator,
         authorizer,
         metrics: metrics.clone(),
+        tracer,
         request_timeout: config.limits.request_timeout,
         max_reading: config.limits.max_reading,
         max_mutating: config.limits.max_mutating,

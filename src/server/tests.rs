@@ -11,6 +11,7 @@ mod nodes;
 mod serves;
 mod tls;
 mod tokens;
+mod traces;
 mod web_socket;
 
 use std::path::Path;
@@ -78,6 +79,7 @@ pub(in crate::server) fn config(directory: &Path) -> Config {
         kubernetes_service: config::KubernetesService::default(),
         compaction_interval: Duration::from_secs(300),
         logging: telemetry::Config::default(),
+        tracing_file: None,
         notices: Vec::new(),
     }
 }

@@ -25,6 +25,23 @@ impl Lines {
     }
 }
 
+/// The line that tells that lines were dropped.
+pub(super) fn dropped(format: Format, lines: u64) -> String {
+    let message = "log lines were dropped: whoever reads standard error is too slow";
+    let now = clock::now();
+    match format {
+        Format::Text => {
+            let time = now.strftime("%m%d %H:%M:%S%.6f");
+            let (process, file, line) = (std::process::id(), "klog.rs", line!());
+            format!("W{time} {process:>7} {file}:{line}] {} dropped={lines}\n", quoted(message))
+        }
+        Format::Json => {
+            let millis = now.as_microsecond() as f64 / 1000.0;
+            format!("{}\n", serde_json::json!({ "ts": millis, "msg": message, "dropped": lines }))
+        }
+    }
+}
+
 impl<S, N> FormatEvent<S, N> for Lines
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -45,6 +62,8 @@ where
 #[derive(Default)]
 struct Fields {
     message: String,
+    /// klog's verbosity, where it is not that of the event's level.
+    verbosity: Option<u32>,
     others: Vec<(&'static str, Value)>,
 }
 
@@ -58,6 +77,9 @@ impl Fields {
     fn push(&mut self, field: &Field, value: Value) {
         match (field.name(), value) {
             ("message", Value::Text(text) | Value::Plain(text)) => self.message = text,
+            // klog's own names.
+            ("v", Value::Plain(verbosity)) => self.verbosity = verbosity.parse().ok(),
+            ("error", value) => self.others.push(("err", value)),
             (name, value) => self.others.push((name, value)),
         }
     }
@@ -120,7 +142,7 @@ fn json(metadata: &Metadata<'_>, fields: &Fields, now: Timestamp) -> String {
         Level::DEBUG => Some(3),
         Level::TRACE => Some(6),
     };
-    if let Some(verbosity) = verbosity {
+    if let Some(verbosity) = fields.verbosity.or(verbosity) {
         object.insert("v".to_owned(), verbosity.into());
     }
     for (name, value) in &fields.others {
@@ -147,7 +169,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn check(format: Format, wanted_start: &str, wanted_end: &str) {
+    fn logged(format: Format) -> String {
         use parking_lot::Mutex;
         use std::io;
         use std::sync::Arc;
@@ -170,16 +192,27 @@ mod tests {
             .event_format(Lines::new(format))
             .with_writer(move || writer.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
-            tracing::warn!(code = 429, path = "/a\nb", "too \"many\"");
+            tracing::warn!(code = 429, path = "/a\nb", error = "e", v = 2, "too \"many\"");
         });
         let line = String::from_utf8(sink.0.lock().clone()).expect("UTF-8");
-        assert!(line.starts_with(wanted_start) && line.ends_with(wanted_end), "{line}");
         assert_eq!(line.matches('\n').count(), 1, "{line}");
+        line
     }
 
     #[test]
     fn lines_are_klogs() {
-        check(Format::Text, "W", "] \"too \\\"many\\\"\" code=429 path=\"/a\\nb\"\n");
-        check(Format::Json, "{", "\n");
+        let text = logged(Format::Text);
+        let wanted = "] \"too \\\"many\\\"\" code=429 path=\"/a\\nb\" err=\"e\"\n";
+        assert!(text.starts_with('W') && text.ends_with(wanted), "{text}");
+        let mut json: serde_json::Value = serde_json::from_str(&logged(Format::Json)).expect("JSON");
+        let members = json.as_object_mut().expect("an object");
+        assert!(members.remove("ts").is_some_and(|ts| ts.is_f64()));
+        assert!(members.remove("caller").is_some_and(|caller| caller.to_string().contains("klog.rs:")));
+        let wanted =
+            serde_json::json!({ "msg": "too \"many\"", "v": 2, "code": 429, "path": "/a\nb", "err": "e" });
+        assert_eq!(json, wanted);
+        for (format, wanted) in [(Format::Text, " dropped=7\n"), (Format::Json, "\"dropped\":7")] {
+            assert!(dropped(format, 7).contains(wanted));
+        }
     }
 }

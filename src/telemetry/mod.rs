@@ -1,24 +1,35 @@
-//! Telemetry: logs and metrics.
+//! Telemetry: logs, metrics and traces.
 //!
-//! Nothing secret is logged: no header values, no bodies, no query values that may hold a token. Metrics
-//! have Kubernetes' names, and only those whose values are real are exposed.
+//! Nothing secret is logged, or told in a trace: no header values, no bodies, no query values that may hold a token.
+//! Metrics have Kubernetes' names, and only those whose values are real are exposed. Nobody waits for whoever reads
+//! logs ([`output`]) or takes traces ([`traces`]).
 
 mod klog;
 mod metrics;
+mod output;
 mod panics;
+pub mod traces;
+mod verbosity;
 
 pub(crate) use metrics::{Attempt, GaugeGuard, WatchCounts, WatchListTimer};
 pub use metrics::{CONTENT_TYPE, Metrics, RequestLabels};
 pub use panics::log_panics;
+pub use verbosity::ModuleVerbosity;
+pub(crate) use verbosity::is_verbose;
+
+use std::io;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing::Subscriber;
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{Layer, Registry};
+
+use self::output::Output;
+use self::verbosity::Verbosity;
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,38 +42,51 @@ pub enum Format {
 }
 
 /// What is logged, and how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// How lines are written.
     pub format: Format,
-    /// klog's verbosity: from 3 on every request is logged, from 6 on traces of the server's own work, from
-    /// 8 on those of the libraries under it.
+    /// klog's verbosity: from 2 on requests that took long are told of, from 3 on every request is logged, from 6 on
+    /// traces of the server's own work, from 8 on those of the libraries under it.
     pub verbosity: u32,
+    /// Files whose verbosity is higher than that.
+    pub modules: Vec<ModuleVerbosity>,
 }
 
-impl Config {
-    fn filter(self) -> Targets {
-        let own = match self.verbosity {
-            0..=2 => LevelFilter::INFO,
-            3..=5 => LevelFilter::DEBUG,
-            _ => LevelFilter::TRACE,
-        };
-        let libraries = if self.verbosity >= 8 { own } else { LevelFilter::ERROR };
-        let crates = ["kube_apiserver", "keelson", "keelson_api", "keelson_apimachinery"];
-        let crates = crates.into_iter().chain(["keelson_base", "keelson_storage"]);
-        Targets::new().with_default(libraries).with_targets(crates.map(|name| (name, own)))
-    }
+/// Why nothing can be logged.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// There is no standard error.
+    #[error("standard error: {0}")]
+    Output(#[from] io::Error),
+    /// The process already logs.
+    #[error(transparent)]
+    Begun(#[from] TryInitError),
 }
+
+/// Where the process logs to.
+static OUTPUT: OnceLock<Output> = OnceLock::new();
 
 /// Logs to standard error from now on.
 ///
 /// # Errors
-/// Where the process already logs.
-pub fn start_logs(config: Config) -> Result<(), TryInitError> {
-    tracing_subscriber::registry()
-        .with(config.filter())
-        .with(lines(config.format, std::io::stderr))
-        .try_init()
+/// Where the process already logs, or has no standard error.
+pub fn start_logs(config: &Config) -> Result<(), LogError> {
+    let output = Output::standard_error(match config.format {
+        Format::Text => |lines| klog::dropped(Format::Text, lines),
+        Format::Json => |lines| klog::dropped(Format::Json, lines),
+    })?;
+    let verbosity = Verbosity::new(config.verbosity, &config.modules);
+    let lines = lines::<Registry, _>(config.format, OUTPUT.get_or_init(|| output).clone());
+    tracing_subscriber::registry().with(lines.with_filter(verbosity)).try_init()?;
+    Ok(())
+}
+
+/// Waits until all that was logged is written, so long at most.
+pub fn flush_logs(patience: Duration) {
+    if let Some(output) = OUTPUT.get() {
+        output.flush(patience);
+    }
 }
 
 /// Writes every event as one line, whatever is in it.

@@ -5,8 +5,12 @@
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
+use std::time::Duration;
 
 use tracing::error;
+
+/// How long a panic waits for the reader of logs.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Logs panics from now on, in place of what the standard library prints.
 pub fn log_panics() {
@@ -17,6 +21,8 @@ pub fn log_panics() {
         let captured = trace.status() == BacktraceStatus::Captured;
         let trace = if captured { trace.to_string() } else { String::new() };
         error!(location, thread, trace, "panic: {}", harmless(info));
+        // It may be the last line.
+        super::flush_logs(PATIENCE);
     }));
 }
 

@@ -1,4 +1,5 @@
-//! What every other room stands on: clock, randomness, tasks, shutdown signals, secrets and the metrics registry.
+//! What every other room stands on: clock, randomness, tasks, shutdown signals, secrets, spans of traces and the
+//! metrics registry.
 //!
 //! Nothing here knows of Kubernetes objects or of requests. The rest of the workspace reads the time, draws
 //! random numbers and starts tasks only through these modules (clippy's `disallowed-methods` sees to it), so
@@ -10,3 +11,4 @@ pub mod random;
 pub mod secret;
 pub mod shutdown;
 pub mod task;
+pub mod trace;

@@ -91,7 +91,10 @@ impl Store {
                 Err(error) => Err(error),
             }
         } else {
-            self.write_fitting(context, value, |value| self.storage.create(&key, value, self.ttl)).await
+            let span = self.span("Create etcd3", &key);
+            let write =
+                self.write_fitting(context, value, |value| self.storage.create(&key, value, self.ttl));
+            span.hold(write).await
         };
         match written {
             Ok((value, revision)) => {

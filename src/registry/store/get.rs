@@ -16,7 +16,8 @@ impl Store {
     pub async fn get(&self, namespace: Option<&str>, name: &str) -> Result<Stored, Status> {
         let key = self.keys.object(namespace, name)?;
         let about = self.about("get", name);
-        match self.storage.get(&key).await.map_err(|error| about.status(error))? {
+        let span = self.span("cacher.Get", &key);
+        match span.hold(self.storage.get(&key)).await.map_err(|error| about.status(error))? {
             Some(found) => Ok(Stored { value: found.value, revision: found.revision }),
             None => Err(about.not_found()),
         }

@@ -57,13 +57,21 @@ impl Store {
         };
         let asked = if let At::Exactly(revision) = at { revision } else { 0 };
         let mut walk = Walk { prefix, start, limit, paged, asked };
-        match self.view(at).await? {
+        let view = {
+            let span = self.span("cacher.GetList", &walk.prefix);
+            span.hold(self.view(at)).await?
+        };
+        match view {
             View::Snapshot(snapshot) => {
                 // What comes from memory anyway is not parted, as in kube-apiserver.
                 walk.limit = if at == At::Any { 0 } else { limit };
                 self.list_snapshot(&walk, &selection, &snapshot).await
             }
-            View::Storage(revision) => self.list_storage(walk, &selection, revision).await,
+            View::Storage(revision) => {
+                let span = self.span("List(recursive=true) etcd3", &walk.prefix);
+                span.number("limit", limit as u64);
+                span.hold(self.list_storage(walk, &selection, revision)).await
+            }
         }
     }
 

@@ -26,6 +26,7 @@ use keelson_apimachinery::field::FieldError;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::schema::Kind;
 use keelson_apimachinery::{Map, Status, Text, TypeId, Value};
+use keelson_base::trace::{self, Span};
 use keelson_storage::cacher::{self, Cacher, Index};
 use keelson_storage::{Error, KeyValue, Storage};
 
@@ -279,6 +280,16 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
+    /// A part of a request's trace that is about a key.
+    fn span(&self, name: &'static str, key: &str) -> Span {
+        let span = trace::span(name);
+        if span.is_recorded() {
+            let resource = self.resource();
+            span.text("key", key).text("group", &resource.group).text("resource", &resource.plural);
+        }
+        span
+    }
+
     /// The resource in the version of the objects that go in and out: its storage version, where that is served.
     pub fn resource(&self) -> &'static Resource {
         self.resource

@@ -51,9 +51,10 @@ impl Store {
         let key = self.keys.object(context.namespace, name)?;
         let about = self.about("update", name);
         let (mut current, mut fresh) = self.start(&key).await.map_err(|error| about.status(error))?;
+        let span = self.span("GuaranteedUpdate etcd3", &key);
         loop {
             let turn = Turned { key: &key, name, fresh };
-            match self.turn(context, turn, current.clone(), change, admit).await {
+            match span.hold(self.turn(context, turn, current.clone(), change, admit)).await {
                 Ok(Turn::Done(stored, created)) => return Ok((stored, created)),
                 Ok(Turn::Again(newer)) => current = newer,
                 Ok(Turn::Failed(failure)) => return Err(failure),
@@ -62,6 +63,7 @@ impl Store {
                     Some(newer) => current = newer,
                 },
             }
+            span.event("the object changed meanwhile, or might have");
             fresh = true;
         }
     }

@@ -31,6 +31,7 @@ use etcd_client::{Compare, CompareOp, GetOptions, PutOptions, Txn, TxnOp};
 use futures::{FutureExt, StreamExt};
 use keelson_base::shutdown::Shutdown;
 use keelson_base::task::{TaskGroup, Unfinished};
+use keelson_base::trace;
 
 use self::batches::Batches;
 use self::endpoints::{Endpoints, Repeat};
@@ -100,16 +101,15 @@ impl Etcd {
     }
 
     async fn transact(&self, transaction: Txn) -> Result<PbTxnResponse, Error> {
-        self.endpoints
-            .call(Repeat::IfNotSent, |mut clients| {
-                let transaction = transaction.clone();
-                async move { clients.kv.txn(transaction).await.map(|response| response.0) }
-            })
-            .await
+        let sent = self.endpoints.call(Repeat::IfNotSent, |mut clients| {
+            let transaction = transaction.clone();
+            async move { clients.kv.txn(transaction).await.map(|response| response.0) }
+        });
+        trace::client_span("etcdserverpb.KV/Txn").hold(sent).await
     }
 
     async fn range(&self, key: Vec<u8>, options: GetOptions) -> Result<etcd_client::GetResponse, Error> {
-        range(&self.endpoints, key, options).await
+        trace::client_span("etcdserverpb.KV/Range").hold(range(&self.endpoints, key, options)).await
     }
 
     /// A put under a condition, with the lease that `ttl` needs. A lease that ended before the put came is
@@ -179,7 +179,7 @@ impl Drop for Etcd {
 #[async_trait]
 impl Storage for Etcd {
     async fn get(&self, key: &str) -> Result<Option<KeyValue>, Error> {
-        self.gets.read(self.full(key)).await
+        trace::client_span("etcdserverpb.KV/Range").hold(self.gets.read(self.full(key))).await
     }
 
     async fn list(&self, range: &ListRange) -> Result<Page, Error> {
