@@ -17,6 +17,7 @@ mod namespaces;
 mod nodes;
 mod quota;
 mod scaling;
+mod scheduling;
 mod services;
 mod suite;
 mod volumes;
@@ -46,6 +47,10 @@ const SIDE_BY_SIDE: &[Scenario] = &[
     ("quota", quota::a_quota_counts_and_refuses),
     ("eviction", disruption::an_eviction_asks_the_budget),
     ("service", services::endpoints_follow_pods),
+    ("preemption", scheduling::a_pod_of_high_priority_takes_the_place_of_others),
+    ("devices", scheduling::devices_are_allocated_to_claims),
+    ("mirrored_endpoints", services::endpoints_without_selector_are_mirrored),
+    ("service_range", services::another_range_of_addresses_is_used),
     ("daemon_set", workloads::a_daemon_set_runs_on_each_node),
     ("certificate", access::a_certificate_is_approved_and_signed),
     ("bootstrap_token", access::cluster_info_is_signed_and_tokens_expire),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::world::{World, condition, deployment, same};
+use crate::world::{World, condition, deployment_in, same};
 
 fn taints(node: &Value) -> Vec<String> {
     let taints = node["spec"]["taints"].as_array();
@@ -17,15 +17,9 @@ fn taints(node: &Value) -> Vec<String> {
 pub(crate) fn pods_leave_a_node_that_is_gone(world: &World) {
     let space = "node-lifecycle";
     world.namespace(space);
-    world.cluster.add_nodes("mortal", 2);
-    world.kubectl.run(&["label", "node", "mortal-0", "mortal-1", "pool=mortal"]);
-    let pods = deployment("web", 4).replace(
-        "      containers:",
-        "      nodeSelector: {pool: mortal}
-      tolerations:
-      - {key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 1}
-      containers:",
-    );
+    world.cluster.add_pool("mortal", 2);
+    let short = "      - {key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 1}\n";
+    let pods = deployment_in("mortal", "web", 4, short);
     world.create(space, &pods);
     world.run(space, "rollout status deployment/web --timeout=120s");
     let node = world.get("/api/v1/nodes/mortal-0").expect("the node");
@@ -37,7 +31,7 @@ pub(crate) fn pods_leave_a_node_that_is_gone(world: &World) {
         let node = world.get("/api/v1/nodes/mortal-0")?;
         same("ready", condition(&node, "Ready").as_str(), "Unknown/NodeStatusUnknown")?;
         let unreachable = ["NoExecute", "NoSchedule"].map(|e| format!("node.kubernetes.io/unreachable:{e}"));
-        same("taints", taints(&node), unreachable.to_vec())
+        same("taints", taints(&node), [&unreachable[..], &["pool:NoSchedule".to_owned()]].concat())
     });
     world.until("all pods run on the other", || {
         let pods = world.pods(space, "app=web")?;

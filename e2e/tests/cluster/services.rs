@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::world::{World, deployment, same};
+use crate::world::{World, condition, deployment, same};
 
 fn ready_addresses(slices: &[Value]) -> Vec<String> {
     let endpoints = slices.iter().filter_map(|slice| slice["endpoints"].as_array()).flatten();
@@ -58,4 +58,67 @@ pub(crate) fn endpoints_follow_pods(world: &World) {
         .list("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3Dkubernetes")
         .expect("slices");
     assert_eq!(ready_addresses(&own), ["192.0.2.11", "192.0.2.12"]);
+}
+
+pub(crate) fn endpoints_without_selector_are_mirrored(world: &World) {
+    let space = "mirror";
+    world.namespace(space);
+    world.create(
+        space,
+        "apiVersion: v1
+kind: Service
+metadata: {name: outside}
+spec: {ports: [{port: 443}]}
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: outside}
+subsets:
+- addresses: [{ip: 198.51.100.7}, {ip: 198.51.100.8}]
+  ports: [{port: 8443}]
+",
+    );
+    let slices = || {
+        let path = format!("/apis/discovery.k8s.io/v1/namespaces/{space}/endpointslices");
+        world.list(&format!("{path}?labelSelector=kubernetes.io%2Fservice-name%3Doutside"))
+    };
+    world.until("a slice shows them", || {
+        same(
+            "addresses",
+            ready_addresses(&slices()?),
+            vec!["198.51.100.7".to_owned(), "198.51.100.8".to_owned()],
+        )
+    });
+    let label = &slices().expect("slices")[0]["metadata"]["labels"]["endpointslice.kubernetes.io/managed-by"];
+    assert_eq!(label, "endpointslicemirroring-controller.k8s.io");
+    world.run(space, "delete endpoints outside");
+    world.until("it goes along", || same("slices", slices()?.len(), 0));
+}
+
+pub(crate) fn another_range_of_addresses_is_used(world: &World) {
+    let space = "ranges";
+    world.namespace(space);
+    let range = "/apis/networking.k8s.io/v1/servicecidrs/more";
+    world.create(
+        space,
+        "{apiVersion: networking.k8s.io/v1, kind: ServiceCIDR, metadata: {name: more}, spec: {cidrs: [10.200.0.0/28]}}",
+    );
+    world.until("the range is ready", || {
+        let range = world.get(range)?;
+        same("Ready", condition(&range, "Ready").split('/').next(), Some("True"))
+    });
+    // Servers see it a moment later.
+    world.until("an address of it can be asked for", || {
+        let service = "create service clusterip here --tcp=80 --clusterip=10.200.0.5";
+        world.attempt(space, service)
+    });
+    let address = world.get("/apis/networking.k8s.io/v1/ipaddresses/10.200.0.5").expect("its object");
+    assert_eq!(address["spec"]["parentRef"]["name"], "here");
+    world.kubectl.run(&["delete", "servicecidr", "more", "--wait=false"]);
+    world.until("it waits for its address", || {
+        let range = world.get(range)?;
+        same("Ready", condition(&range, "Ready").as_str(), "False/Terminating")
+    });
+    world.run(space, "delete service here");
+    world.until("it goes", || world.is_gone(range));
 }

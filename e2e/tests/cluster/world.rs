@@ -210,3 +210,16 @@ spec:
 "
     )
 }
+
+/// The same in a pool of nodes; `more` are lines of the pods' tolerations.
+pub(crate) fn deployment_in(pool: &str, name: &str, replicas: usize, more: &str) -> String {
+    deployment(name, replicas).replace(
+        "      containers:",
+        &format!(
+            "      nodeSelector: {{pool: {pool}}}
+      tolerations:
+      - {{key: pool, operator: Exists}}
+{more}      containers:"
+        ),
+    )
+}
