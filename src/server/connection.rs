@@ -289,7 +289,7 @@ where
         tokio::select! {
             outcome = poll_fn(|context| {
                 let polled = http.as_mut().poll(context);
-                outlet.flush(context);
+                outlet.flush(context, activity.has_several());
                 polled
             }) => return outcome.map_err(BoxError::from),
             () = drain.begun(), if !ending => {

@@ -29,6 +29,11 @@ pub(super) struct Activity {
 }
 
 impl Activity {
+    /// Whether more than one request is being answered.
+    pub(super) fn has_several(&self) -> bool {
+        self.active.load(Ordering::Relaxed) > 1
+    }
+
     /// So many bytes came.
     pub(super) fn came(&self, bytes: usize) {
         self.read.fetch_add(bytes as u64, Ordering::AcqRel);

@@ -37,6 +37,8 @@ struct Sending {
     /// Bytes that were taken since the last flush; always 0 where frames aren't kept.
     kept: usize,
     keeps: bool,
+    /// Whether the flush was put off.
+    waited: bool,
     /// Why the last flush failed.
     failure: Option<io::ErrorKind>,
 }
@@ -44,8 +46,16 @@ struct Sending {
 impl Outlet {
     /// Writes what was kept, as far as the socket takes it. What it does not take is written when this is called
     /// again: `context` is woken then, as it is where writing failed.
-    pub(super) fn flush(&self, context: &mut Context<'_>) {
+    ///
+    /// Where `several` answers are on their way the others may have their next frames soon: their tasks get a turn
+    /// first, once.
+    pub(super) fn flush(&self, context: &mut Context<'_>, several: bool) {
         let mut sending = self.0.lock();
+        sending.waited = several && sending.kept > 0 && !sending.waited;
+        if sending.waited {
+            context.waker().wake_by_ref();
+            return;
+        }
         if let Poll::Ready(Err(error)) = sending.poll_flush(context) {
             sending.failure = Some(error.kind());
             context.waker().wake_by_ref();
@@ -114,7 +124,7 @@ impl Counted {
         if http2 {
             stream.get_mut().1.set_buffer_limit(Some(SESSION));
         }
-        let sending = Sending { stream: Some(stream), kept: 0, keeps: http2, failure: None };
+        let sending = Sending { stream: Some(stream), kept: 0, keeps: http2, waited: false, failure: None };
         let sending = Outlet(Arc::new(Mutex::new(sending)));
         Counted { sending, activity, guard, flooded: false, ended: false, left }
     }
