@@ -211,3 +211,90 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use http_body_util::{BodyExt, Full};
+    use parking_lot::Mutex;
+    use tower::ServiceExt;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+    use crate::telemetry::{Format, lines};
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What `work` logs.
+    fn logged(work: impl FnOnce()) -> String {
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let layer = lines(Format::Text, move || writer.clone());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
+        let bytes = sink.0.lock().clone();
+        String::from_utf8(bytes).expect("text")
+    }
+
+    #[test]
+    fn a_request_has_a_line_with_who_what_and_how_it_ended() {
+        let line = logged(|| {
+            let handler = tower::service_fn(|request: Request| async move {
+                let user = UserInfo { name: "alice".to_owned(), ..UserInfo::default() };
+                request.extensions().get::<LoggedUser>().expect("it is logged").is(&Arc::new(user));
+                let body = Full::new("ok".into()).map_err(|never| match never {}).boxed_unsync();
+                Ok::<_, Infallible>(Response::new(body))
+            });
+            let uri: Uri = "/api/v1/pods?limit=5&labelSelector=planted".parse().expect("a URI");
+            let mut request = Request::new(crate::request::empty());
+            *request.uri_mut() = uri.clone();
+            request.headers_mut().insert(USER_AGENT, HeaderValue::from_static("tester"));
+            let info = RequestInfo::parse(&Method::GET, &uri).expect("a request");
+            request.extensions_mut().insert(info);
+            let answer = AccessLogLayer.layer(handler).oneshot(request);
+            let answer = futures::executor::block_on(answer).expect("an answer");
+            futures::executor::block_on(answer.into_body().collect()).expect("a body");
+        });
+        let wanted = r#"] "HTTP" verb="list" URI="/api/v1/pods?limit=5&labelSelector=…" latency=""#;
+        assert!(line.contains(wanted), "{line}");
+        let wanted = "\" userAgent=\"tester\" audit-ID=\"\" srcIP=\"\" user=\"alice\" resp=200 size=2\n";
+        assert!(line.ends_with(wanted), "{line}");
+        assert!(!line.contains("planted"), "{line}");
+    }
+
+    #[test]
+    fn slow_requests_are_found_by_their_word() {
+        let labels =
+            RequestLabels { verb: "LIST", version: "v1", resource: "pods", ..RequestLabels::default() };
+        let line = Line {
+            method: Method::GET,
+            verb: "list".into(),
+            uri: "/api/v1/pods?labelSelector=planted".parse().expect("a URI"),
+            agent: None,
+            audit_id: None,
+            labels,
+            received: clock::monotonic(),
+            may_take_long: false,
+            peer: None,
+            user: None,
+            all: false,
+            code: 200,
+        };
+        let text = logged(|| line.tell_slow(Duration::from_millis(612)));
+        assert!(text.starts_with('I') && text.contains("] \"Trace["), "{text}");
+        assert!(text.contains("resource:pods") && text.ends_with("(total time: 612ms)\"\n"), "{text}");
+        assert!(!text.contains("planted"), "{text}");
+    }
+}

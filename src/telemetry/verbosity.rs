@@ -156,4 +156,45 @@ mod tests {
         check("*", log.0, log.1, true);
         check("?", log.0, log.1, false);
     }
+
+    #[test]
+    fn one_file_can_be_louder_than_the_others() {
+        use std::io;
+        use std::sync::Arc;
+
+        use parking_lot::Mutex;
+        use tracing_subscriber::Layer;
+        use tracing_subscriber::layer::SubscriberExt;
+
+        #[derive(Clone, Default)]
+        struct Sink(Arc<Mutex<Vec<u8>>>);
+        impl io::Write for Sink {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let check = |pattern: &str, wanted: &[&str]| {
+            let sink = Sink::default();
+            let writer = sink.clone();
+            let modules = [ModuleVerbosity { pattern: pattern.to_owned(), verbosity: 3 }];
+            let lines = super::super::lines(super::super::Format::Text, move || writer.clone());
+            let lines = lines.with_filter(Verbosity::new(0, &modules));
+            tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
+                tracing::info!("first");
+                tracing::debug!("second");
+                tracing::trace!("third");
+            });
+            let text = String::from_utf8(sink.0.lock().clone()).expect("text");
+            let logged: Vec<&str> =
+                ["first", "second", "third"].into_iter().filter(|word| text.contains(word)).collect();
+            assert_eq!(logged, wanted, "{pattern}");
+        };
+        check("verbosity", &["first", "second"]);
+        check("verb*", &["first", "second"]);
+        check("other", &["first"]);
+    }
 }
