@@ -28,7 +28,7 @@ async fn behind(client: &kube::Client) -> (Vec<String>, Vec<String>) {
         .get_opt("kubernetes")
         .await
         .expect("an answer");
-    let shown = slice.map(|slice| slice.endpoints).unwrap_or_default();
+    let shown = slice.and_then(|slice| slice.endpoints).unwrap_or_default();
     (addresses.map(|address| address.ip).collect(), shown.into_iter().flat_map(|one| one.addresses).collect())
 }
 
