@@ -220,3 +220,124 @@ impl ServerCertVerifier for Trusting {
         self.0.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::time::Instant;
+
+    use rustls_pki_types::PrivateKeyDer;
+
+    use super::*;
+
+    const QUICK: HealthChecks = HealthChecks {
+        interval: Duration::from_millis(20),
+        timeout: Duration::from_secs(5),
+        rise: 2,
+        fall: 2,
+    };
+
+    /// A server that answers every request with its number, and with 200 while it is ready.
+    fn server(number: usize) -> (SocketAddr, Arc<AtomicBool>) {
+        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("a certificate");
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+        let config =
+            rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .expect("ring has them")
+                .with_no_client_auth()
+                .with_single_cert(vec![made.cert.der().clone()], key)
+                .expect("they fit");
+        let (config, ready) = (Arc::new(config), Arc::new(AtomicBool::new(true)));
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let shared = ready.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (config, ready) = (config.clone(), shared.clone());
+                std::thread::spawn(move || {
+                    let tls = rustls::ServerConnection::new(config).expect("it is whole");
+                    let mut stream = rustls::StreamOwned::new(tls, stream);
+                    let mut request = [0; 1024];
+                    while stream.read(&mut request).is_ok_and(|length| length > 0) {
+                        let code = if ready.load(Ordering::Relaxed) { 200 } else { 500 };
+                        let _ = write!(stream, "HTTP/1.1 {code} x\r\nContent-Length: 1\r\n\r\n{number}");
+                        if request.windows(5).any(|part| part == b"close") {
+                            stream.conn.send_close_notify();
+                            let _ = stream.flush();
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        (address, ready)
+    }
+
+    type Client = rustls::StreamOwned<rustls::ClientConnection, std::net::TcpStream>;
+
+    fn connect(balancer: &Balancer) -> Client {
+        let stream = std::net::TcpStream::connect(balancer.address()).expect("the balancer listens");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("it is not zero");
+        let name = ServerName::from(balancer.address().ip());
+        let tls = rustls::ClientConnection::new(Arc::new(trusting()), name).expect("it is whole");
+        rustls::StreamOwned::new(tls, stream)
+    }
+
+    /// The number of the server that answers on this connection.
+    fn ask(client: &mut Client) -> usize {
+        client.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("somebody reads");
+        let mut answer = [0; 256];
+        let mut length = 0;
+        while !answer[..length].windows(4).any(|part| part == b"\r\n\r\n") || answer[length - 1] == b'\n' {
+            length += client.read(&mut answer[length..]).expect("somebody answers");
+        }
+        usize::from(answer[length - 1] - b'0')
+    }
+
+    fn wait_up(balancer: &Balancer, wanted: &[bool]) {
+        let start = Instant::now();
+        while balancer.up() != wanted {
+            assert!(start.elapsed() < Duration::from_secs(30), "{:?}, not {wanted:?}", balancer.up());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn new_connections_go_to_backends_that_are_ready_and_open_ones_stay() {
+        let ((first, is_ready), (second, _)) = (server(0), server(1));
+        let balancer = Balancer::start(&[first, second], QUICK);
+        wait_up(&balancer, &[true, true]);
+        let mut open = [connect(&balancer), connect(&balancer)];
+        let mut seen = open.each_mut().map(ask);
+        seen.sort_unstable();
+        assert_eq!(seen, [0, 1], "they take turns");
+
+        is_ready.store(false, Ordering::Relaxed);
+        wait_up(&balancer, &[false, true]);
+        for _ in 0..4 {
+            assert_eq!(ask(&mut connect(&balancer)), 1);
+        }
+        let mut seen = open.each_mut().map(ask);
+        seen.sort_unstable();
+        assert_eq!(seen, [0, 1], "open connections are left alone");
+
+        is_ready.store(true, Ordering::Relaxed);
+        wait_up(&balancer, &[true, true]);
+    }
+
+    #[test]
+    fn a_backend_that_refuses_connections_is_passed_over() {
+        let (first, _) = server(0);
+        let gone = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+        let nobody = gone.local_addr().expect("it is bound");
+        drop(gone);
+        let balancer = Balancer::start(&[nobody, first], QUICK);
+        wait_up(&balancer, &[false, true]);
+        // As if it had ended a moment ago.
+        balancer.backends[0].is_up.store(true, Ordering::Relaxed);
+        for _ in 0..2 {
+            assert_eq!(ask(&mut connect(&balancer)), 0);
+        }
+    }
+}

@@ -24,7 +24,7 @@ impl Controllers {
         let mut controllers = Controllers { kubectl: cluster.kubectl(), replicas: 2, restarts: 0 };
         let create = ["create", "deployment", DEPLOYMENT, "--image=registry.example/probe:1", "--replicas=2"];
         eventually("a Deployment is made", || controllers.kubectl.attempt(&create, "").is_ok());
-        controllers.finish(cluster);
+        controllers.finish(cluster).expect("controllers make the first replicas");
         controllers
     }
 
@@ -42,7 +42,10 @@ impl Controllers {
     }
 
     /// Waits until the replicas that were asked for run.
-    pub(crate) fn finish(&mut self, cluster: &Cluster) {
+    ///
+    /// # Errors
+    /// What is there instead, where they don't in time.
+    pub(crate) fn finish(&mut self, cluster: &Cluster) -> Result<(), String> {
         let path = "jsonpath={.status.observedGeneration}/{.metadata.generation} {.status.readyReplicas} {.status.replicas}";
         let get = ["get", "deployment", DEPLOYMENT, "-o", path, "--request-timeout=5s"];
         let start = Instant::now();
@@ -53,10 +56,15 @@ impl Controllers {
             let (generations, counts) = last.split_once(' ').unwrap_or_default();
             let is_observed = generations.split_once('/').is_some_and(|(one, other)| one == other);
             if is_observed && counts == wanted {
-                return;
+                return Ok(());
             }
-            let logs = || cluster.log_tail("controller-manager-0", 20);
-            assert!(start.elapsed() < PATIENCE, "{} replicas wanted, but: {last}\n{}", self.replicas, logs());
+            if start.elapsed() > PATIENCE {
+                let log = cluster.log_tail("controller-manager-0", 10);
+                return Err(format!(
+                    "{} replicas wanted, but after {PATIENCE:?}: {last}\n{log}",
+                    self.replicas
+                ));
+            }
             std::thread::sleep(Duration::from_millis(100));
         }
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::control_plane::ControlPlane;
 
 /// At most so many requests are under way.
-pub(crate) const WORKERS: u64 = 160;
+pub(crate) const WORKERS: u64 = 400;
 
 /// A running load. Ends with this value.
 pub(crate) struct Load {

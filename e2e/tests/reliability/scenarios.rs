@@ -41,6 +41,7 @@ struct Run<'p> {
     faults: Vec<Fault>,
     scaling: Vec<Duration>,
     restarts: u32,
+    problems: Vec<String>,
 }
 
 impl<'p> Run<'p> {
@@ -48,7 +49,17 @@ impl<'p> Run<'p> {
         plane.wait_up(&[true, true]);
         let restarts = plane.controllers.restarts;
         let load = Load::start(plane, rate, length);
-        Run { plane, name, load, start: Instant::now(), length, faults: vec![], scaling: vec![], restarts }
+        Run {
+            plane,
+            name,
+            load,
+            start: Instant::now(),
+            length,
+            faults: Vec::new(),
+            scaling: Vec::new(),
+            restarts,
+            problems: Vec::new(),
+        }
     }
 
     /// Waits until so much of the length is over.
@@ -70,8 +81,10 @@ impl<'p> Run<'p> {
     fn while_scaling(&mut self, act: impl FnOnce(&mut Self)) {
         let asked = self.plane.controllers.ask(&self.plane.cluster);
         act(self);
-        self.plane.controllers.finish(&self.plane.cluster);
-        self.scaling.push(asked.elapsed());
+        match self.plane.controllers.finish(&self.plane.cluster) {
+            Ok(()) => self.scaling.push(asked.elapsed()),
+            Err(problem) => self.problems.push(problem),
+        }
     }
 
     /// Ends a server gracefully and starts it again, as soon as it has ended.
@@ -104,6 +117,7 @@ impl<'p> Run<'p> {
             report,
             allowed,
             scaling: self.scaling,
+            problems: self.problems,
             leaders_restarted: self.plane.controllers.restarts - self.restarts,
         }
     }
@@ -178,15 +192,18 @@ fn hang_etcd(plane: &mut ControlPlane, size: Size) -> Outcome {
 }
 
 fn away(plane: &mut ControlPlane, size: Size, name: &'static str, fault: proxy::Fault) -> Outcome {
-    let mut run = Run::start(plane, name, size.rate / 2, size.fault);
-    run.until(0.0);
+    // Servers know of each other after ten seconds. Blind watches end after half a minute, and controllers that had
+    // theirs there go on then.
+    let length = size.fault.mul_f64(1.5);
+    let mut run = Run::start(plane, name, size.rate / 2, length);
+    run.until(0.2);
     run.fault("server-0 loses etcd");
     run.plane.to_etcd[0].set(fault);
     run.plane.wait_up(&[false, true]);
     run.measure("out of the balancer");
     run.while_scaling(|_| ());
     run.measure("scaled");
-    run.until(0.6);
+    run.until(0.85);
     run.plane.to_etcd[0].heal();
     run.fault("the network is whole");
     let plane = &run.plane;

@@ -210,7 +210,7 @@ func (e *entry) compare(stored metav1.Object) string {
 	switch {
 	case e.uncertain == "create":
 		return ""
-	case e.uncertain == "delete" && !exists:
+	case e.uncertain == "delete" && (!exists || stored.GetDeletionTimestamp() != nil):
 		return ""
 	case e.deleted && exists:
 		return "is back after it was deleted"
