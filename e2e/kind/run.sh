@@ -97,7 +97,8 @@ swap_in() {
   docker exec "$node" cat "$saved" > "$work/upstream.yaml"
   # The change that kubeadm makes of the same patch, with the image that was asked for.
   kubectl patch --local -f "$work/upstream.yaml" --patch-file "$patch" -o yaml > "$work/patched.yaml"
-  kubectl set image --local -f "$work/patched.yaml" "kube-apiserver=$image" -o yaml > "$work/keelson.yaml"
+  kubectl patch --local -f "$work/patched.yaml" -o yaml > "$work/keelson.yaml" \
+    --patch "{\"spec\":{\"containers\":[{\"name\":\"kube-apiserver\",\"image\":\"$image\"}]}}"
   install "$node" < "$work/keelson.yaml"
   until_true 180 runs "$node" "$image"
 }
