@@ -75,7 +75,7 @@ fuzz:
 ## image: a container image with a static server and nothing else (needs Docker's engine). The files are made with
 ## this machine's toolchain; the image is the last stage of the Dockerfile, which makes them itself when it is built
 ## as it is
-IMAGE ?= keelson/kube-apiserver:latest
+IMAGE ?= keelson/kube-apiserver:$(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 FILES := $(CARGO_TARGET_DIR)/image
 image: system-packages
 	image/files.sh $(FILES)

@@ -114,6 +114,15 @@ fn containers_of_patch(patch: &Value) -> &Value {
 }
 
 #[test]
+fn images_are_of_this_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let [pod] = &documents("manifests/kube-apiserver.yaml")[..] else { panic!("one pod") };
+    assert_eq!(containers(pod)[0]["image"], format!("keelson/kube-apiserver:{version}"));
+    let [chart] = &documents("charts/keelson/Chart.yaml")[..] else { panic!("one chart") };
+    assert_eq!(chart["appVersion"], version);
+}
+
+#[test]
 fn the_charts_servers_start_with_flags_that_they_take() {
     let mut servers = 0;
     for path in golden_files() {

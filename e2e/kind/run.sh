@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts Keelson's image in the place of kube-apiserver in a cluster of kind's, node after node, and back again:
 #   e2e/kind/run.sh [IMAGE]
-# IMAGE is keelson/kube-apiserver:latest where none is named; `make image` builds it.
+# IMAGE is the one of the patch for kubeadm where none is named; `make image` builds it.
 #
 # It needs Docker's engine, kind and kubectl, and a network that kind's node image is pulled from; for the conformance
 # tests e2e.test of Kubernetes v1.36, too, which runs beside the cluster, as logs are not served yet. It says what is
@@ -11,7 +11,6 @@
 #   KEELSON_KEEP     leave the cluster there at the end
 set -euo pipefail
 
-image=${1:-keelson/kube-apiserver:latest}
 node_image=${KIND_NODE_IMAGE-kindest/node:v1.36.0}
 default_focus='\[sig-api-machinery\] (Garbage collector|Namespaces|ResourceQuota|Watchers|server version).*\[Conformance\]'
 default_focus+='|\[sig-apps\] (Deployment|ReplicaSet|Job|StatefulSet).*\[Conformance\]'
@@ -20,6 +19,7 @@ focus=${KEELSON_FOCUS-$default_focus}
 name=keelson-e2e
 here=$(cd "$(dirname "$0")" && pwd)
 patch=$here/../../manifests/patches/kube-apiserver0+strategic.yaml
+image=${1:-$(sed -n 's/^ *image: *//p' "$patch")}
 manifest=/etc/kubernetes/manifests/kube-apiserver.yaml
 # Beside kubelet's directory, not in it: kubelet runs whatever lies there.
 saved=/etc/kubernetes/kube-apiserver.upstream.yaml
