@@ -70,7 +70,8 @@ fn the_static_pod_is_a_pod_and_takes_kubeadms_patch() {
 
     // Upstream's pod, as the patch finds it.
     let text = std::fs::read_to_string(&manifest).expect("the manifest is there");
-    let own = text.lines().find(|line| line.starts_with("    image: ")).expect("the manifest names the image");
+    let own =
+        text.lines().find(|line| line.starts_with("    image: ")).expect("the manifest names the image");
     let upstream = text
         .replace(own, "    image: upstream/kube-apiserver:v1.36.0")
         .replace("    securityContext:\n      runAsGroup: 0\n      runAsUser: 0\n", "");
