@@ -391,6 +391,10 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        // Nobody is left to complain that what it needs has gone.
+        for part in self.parts.values().rev() {
+            part.lock().kill();
+        }
         if !std::thread::panicking() {
             return;
         }

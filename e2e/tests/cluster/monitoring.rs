@@ -55,10 +55,14 @@ pub(crate) fn prometheus_scrapes_both_servers(world: &World) {
         }
     });
     assert_eq!(query(world, "sum(up{job=\"apiserver\"})"), Ok(vec![2.0]));
-    for text in USUAL {
-        world.until(&format!("{text} gives values"), || {
+    world.until("the usual queries give values", || {
+        let mut missing = Vec::new();
+        for text in USUAL {
             let values = query(world, text)?;
-            if values.iter().any(|value| *value > 0.0) { Ok(()) } else { Err(format!("{values:?}")) }
-        });
-    }
+            if !values.iter().any(|value| *value > 0.0) {
+                missing.push(format!("{text}: {values:?}"));
+            }
+        }
+        if missing.is_empty() { Ok(()) } else { Err(missing.join("\n")) }
+    });
 }
