@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Holds the image to what it claims, by a Docker engine:
 #   KEELSON_ETCD=$(e2e/tools/etcd.sh) KEELSON_KUBECTL=$(e2e/tools/kubectl.sh) image/test.sh IMAGE
-# Where no engine answers and dockerd is installed, root starts one of its own below a temporary directory, for this
-# run. Containers have the host's network, so
-# that an engine without bridges is enough; everything listens on loopback.
+# Containers have the host's network, so that an engine without a bridge is enough (image/engine.sh); everything listens
+# on loopback.
 set -euo pipefail
 
 image=${1:?the image}
@@ -70,21 +69,6 @@ stop() {
   [ "$code" = 0 ] || fail "SIGTERM ends the server with $code"
 }
 
-engine() {
-  docker info >/dev/null 2>&1 && return
-  if [ "$(id -u)" -ne 0 ] || ! command -v dockerd >/dev/null; then
-    fail "needs a Docker engine that answers, or root and dockerd"
-  fi
-  # Short: the path of a socket has little room.
-  local home=$work/engine
-  mkdir "$home"
-  dockerd --bridge none --iptables=false --ip6tables=false --data-root "$home/data" --exec-root "$home/exec" \
-    --pidfile "$home/pid" --host "unix://$home/socket" >"$home/log" 2>&1 &
-  pids+=($!)
-  export DOCKER_HOST=unix://$home/socket
-  wait_for docker info
-}
-engine
 docker image inspect "$image" >/dev/null 2>&1 || fail "there is no image $image: make image"
 
 size=$(docker image inspect --format '{{.Size}}' "$image")
