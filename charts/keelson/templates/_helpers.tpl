@@ -166,8 +166,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $_ := set $args "kubelet-client-key" (printf "%s/kubelet-client.key" $pki) }}
 {{- end }}
 {{- range $flag, $value := $v.extraArgs }}
-{{- if kindIs "invalid" $value }}{{ $_ := unset $args $flag }}{{ else }}{{ $_ := set $args $flag $value }}{{ end }}
+{{- $_ := set $args $flag $value }}
 {{- end }}
+{{- range $v.omitArgs }}{{ $_ := unset $args . }}{{ end }}
 {{- range $flag, $value := $args }}
 {{- range (kindIs "slice" $value | ternary $value (list $value)) }}
 - {{ printf "--%s=%v" $flag . | quote }}
