@@ -9,6 +9,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Uri};
 use keelson::authn::{Anonymous, Authentication, Authenticator, ClientAuthorities, Credentials};
 use keelson::endpoints::negotiation::{self, MEDIA_TYPES, MediaType, Restrictions};
+use keelson_base::trace::Remote;
 use libfuzzer_sys::fuzz_target;
 
 static AUTHENTICATOR: LazyLock<Authenticator> = LazyLock::new(|| {
@@ -35,6 +36,8 @@ fuzz_target!(|input: (&str, &str, &str)| {
     }
     let clauses = negotiation::clauses(accept);
     assert!(clauses.len() <= 1 + accept.matches(',').count());
+    // The trace that a request is a part of.
+    let _ = Remote::parse(other, Some(accept));
     let _ = negotiation::check_route_accepts(&headers, MEDIA_TYPES);
     let _ = negotiation::content_type(&headers);
 

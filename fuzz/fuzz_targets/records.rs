@@ -47,6 +47,7 @@ static CHAIN: LazyLock<Mutex<Chain>> = LazyLock::new(|| {
         authenticator: Arc::new(Authenticator::new(authorities, Vec::new(), Anonymous::Everywhere)),
         authorizer: Mode::AlwaysAllow.authorizer(),
         metrics: Metrics::new(Registry::new()).expect("new families"),
+        tracer: None,
         request_timeout: Duration::from_secs(60),
         max_reading: None,
         max_mutating: None,
