@@ -13,12 +13,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, Value, scalar};
+use keelson_base::metrics::Registry;
 use serde::Serialize;
 use tracing::debug;
 
 use super::config::only;
 use super::{Attributes, Phase, Plugin, pod};
-use crate::outbound::{Answers, Backoff, Webhook, kubeconfig, review};
+use crate::outbound::{Answers, Backoff, ClientMetrics, Webhook, kubeconfig, review};
 
 const KIND: &str = "ImageReview";
 const VERSION: &str = "imagepolicy.k8s.io/v1alpha1";
@@ -106,7 +107,8 @@ impl ImagePolicyWebhook {
     ///
     /// # Errors
     /// A configuration that is missing or can't be used.
-    pub(super) fn new(own: Option<&Value>) -> Result<Self, String> {
+    pub(super) fn new(own: Option<&Value>, metrics: &Registry) -> Result<Self, String> {
+        let metrics = ClientMetrics::new(metrics).map_err(|error| error.to_string())?;
         let own = own.ok_or("no config specified (see --admission-control-config-file)")?;
         only(own, &["imagePolicy"])?;
         let given = own.get("imagePolicy").filter(|given| !given.is_null());
@@ -133,7 +135,7 @@ impl ImagePolicyWebhook {
             return Err("imagePolicy.kubeConfigFile: must name a file".to_owned());
         }
         let peer = kubeconfig::read(Path::new(file)).map_err(|error| error.to_string())?;
-        let peer = peer.with_backoff(Backoff::beginning_with(backoff));
+        let peer = peer.with_backoff(Backoff::beginning_with(backoff)).counted(&metrics);
         Ok(ImagePolicyWebhook { peer, allow_ttl, deny_ttl, default_allow, answers: Answers::new(REMEMBERED) })
     }
 

@@ -124,7 +124,9 @@ pub static PLUGINS: &[Entry] = &[
     }),
     entry("TaintNodesByCondition", true, "a", |_| some(TaintNodesByCondition)),
     entry("AlwaysPullImages", false, "av", |_| some(AlwaysPullImages)),
-    entry("ImagePolicyWebhook", false, "v", |p| some(ImagePolicyWebhook::new(p.own)?)),
+    entry("ImagePolicyWebhook", false, "v", |p| {
+        some(ImagePolicyWebhook::new(p.own, &p.dependencies.metrics)?)
+    }),
     entry("PodSecurity", true, "v", |p| {
         let metrics = &p.dependencies.metrics;
         some(PodSecurity::new(p.objects(), p.own, metrics)?)

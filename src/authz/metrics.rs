@@ -9,6 +9,8 @@ use keelson_base::metrics::{
 use prometheus::GaugeVec;
 use sha2::{Digest, Sha256};
 
+use crate::outbound::ClientMetrics;
+
 /// The bounds of how long webhooks take, in seconds.
 const WEBHOOK_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// The bounds of how long conditions take, in seconds.
@@ -24,6 +26,7 @@ pub struct AuthorizationMetrics {
     pub(super) condition_errors: IntCounterVec,
     pub(super) condition_exclusions: IntCounterVec,
     pub(super) condition_durations: HistogramVec,
+    pub(super) clients: ClientMetrics,
 }
 
 impl AuthorizationMetrics {
@@ -34,6 +37,7 @@ impl AuthorizationMetrics {
     pub fn new(registry: &Registry) -> Result<Self, MetricError> {
         let spec = |name, help, labels| Spec { name, help, stability: Stability::Alpha, labels };
         Ok(AuthorizationMetrics {
+            clients: ClientMetrics::new(registry)?,
             decisions: registry.counter(&spec(
                 "apiserver_authorization_decisions_total",
                 "Decisions that ended authorization, by the authorizer's type and name and by decision.",

@@ -15,6 +15,7 @@ use crate::request::{Body, Response, WriteKind, WriteParameters};
 pub(super) async fn serve(endpoints: &Endpoints, call: &Call<'_>, body: Body) -> Result<Response, Status> {
     let media_type = negotiation::content_type(&call.parts.headers)?;
     let body = body::read(body).await?;
+    endpoints.note_body(call, "create", &body);
     let parameters = WriteParameters::parse(&call.query, WriteKind::Create)?;
     let served = call.served;
     let go_type = served.go_type("");

@@ -15,7 +15,7 @@ use crate::request::{Body, DeleteParameters, FieldValidation, ListParameters, Re
 
 /// Deletes one object, and answers with it or with a `Status` that names it.
 pub(super) async fn serve(endpoints: &Endpoints, call: &Call<'_>, body: Body) -> Result<Response, Status> {
-    let (options, write) = read_options(call, body).await?;
+    let (options, write) = read_options(endpoints, call, "delete", body).await?;
     let manager = String::new();
     let context = call.context(&write, &manager);
     let store = call.served.store()?;
@@ -47,7 +47,7 @@ pub(super) async fn serve_collection(
 ) -> Result<Response, Status> {
     let parameters = ListParameters::parse(&call.query)?;
     let list = call.list_options(&parameters)?;
-    let (options, write) = read_options(call, body).await?;
+    let (options, write) = read_options(endpoints, call, "delete_collection", body).await?;
     let manager = String::new();
     let context = call.context(&write, &manager);
     let store = call.served.store()?;
@@ -57,8 +57,14 @@ pub(super) async fn serve_collection(
 }
 
 /// The options in the body, or in the query where there is no body.
-async fn read_options(call: &Call<'_>, body: Body) -> Result<(DeleteOptions, WriteParameters), Status> {
+async fn read_options(
+    endpoints: &Endpoints,
+    call: &Call<'_>,
+    verb: &str,
+    body: Body,
+) -> Result<(DeleteOptions, WriteParameters), Status> {
     let body = body::read(body).await?;
+    endpoints.note_body(call, verb, &body);
     let parameters =
         if body.is_empty() { DeleteParameters::parse(&call.query)? } else { decode_options(call, &body)? };
     let dry_run = parameters.validate()?;

@@ -57,6 +57,7 @@ use keelson_api::Resource;
 use keelson_apimachinery::Status;
 use keelson_base::task::TaskGroup;
 use keelson_base::trace::{self, Span};
+use tokio::sync::oneshot;
 
 pub use self::component_statuses::{ComponentHealth, Components};
 
@@ -133,9 +134,16 @@ impl Endpoints {
         let format = Format::of(request.headers(), request.uri());
         let writes = self.config.writes.clone();
         let held = request.extensions().get::<Held>().cloned();
+        let metrics = self.config.metrics.clone();
+        let (answered, _waiting) = oneshot::channel::<()>();
         let write = async move {
             let answer = self.answer(request).await;
             drop(held);
+            if answered.is_closed() {
+                metrics.ended_after_timeout(
+                    !answer.status().is_client_error() && !answer.status().is_server_error(),
+                );
+            }
             answer
         };
         match writes.spawn("write", trace::carry(write)).await {
@@ -275,6 +283,13 @@ impl Endpoints {
             served::Lookup::Found(served) => Ok(served),
             _ => Err(Status::unknown_resource()),
         }
+    }
+
+    /// Notes the size of a write's body.
+    fn note_body(&self, call: &Call<'_>, verb: &str, body: &[u8]) {
+        let resource = call.served.resource;
+        let sizes = self.config.metrics.body_size(&resource.group, &resource.plural, verb);
+        sizes.observe(body.len() as f64);
     }
 
     /// The admission of a write.

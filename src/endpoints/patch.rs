@@ -57,6 +57,7 @@ pub(super) async fn serve(
         return apply(endpoints, call, body).await;
     }
     let body = body::read(body).await?;
+    endpoints.note_body(call, "patch", &body);
     let parameters = WriteParameters::parse(&call.query, WriteKind::Patch)?;
     let served = call.served;
     let mut patcher = Patcher {
@@ -84,6 +85,7 @@ pub(super) async fn serve(
 /// Applies the configuration in the body, and answers with the object; it is created where it is missing.
 async fn apply(endpoints: &Endpoints, call: &Call<'_>, body: Body) -> Result<Response, Status> {
     let body = body::read(body).await?;
+    endpoints.note_body(call, "patch", &body);
     let parameters = WriteParameters::parse(&call.query, WriteKind::Apply)?;
     let config = configuration(call, &parameters, &body)?;
     drop(body);

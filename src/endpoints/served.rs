@@ -36,7 +36,8 @@ impl Served {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let stored_as_served = store.as_ref().is_none_or(|s| s.resource().type_id == resource.type_id);
         let api_version = api_version(&resource.group, &resource.version);
-        let deprecation = deprecation(resource).map(|since| format!("{api_version} {since}"));
+        let deprecation =
+            keelson_api::facts::deprecation(resource).map(|since| format!("{api_version} {since}"));
         Served {
             resource,
             store,
@@ -127,17 +128,6 @@ pub(super) fn not_supported(what: &str) -> Status {
 /// `group/version`, or the version alone for the core group.
 pub(super) fn api_version(group: &str, version: &str) -> String {
     if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
-}
-
-/// The warning of a deprecated kind, behind its group version.
-fn deprecation(resource: &Resource) -> Option<&'static str> {
-    match (resource.group.as_str(), resource.version.as_str(), resource.plural.as_str()) {
-        ("", "v1", "componentstatuses") => Some("ComponentStatus is deprecated in v1.19+"),
-        ("", "v1", "endpoints") => {
-            Some("Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
-        }
-        _ => None,
-    }
 }
 
 /// Everything that is served, by group, version and plural.

@@ -15,6 +15,7 @@ use crate::request::{Body, Response, WriteKind, WriteParameters};
 /// Replaces the object by the one in the body and answers with the new one.
 pub(super) async fn serve(endpoints: &Endpoints, call: &Call<'_>, body: Body) -> Result<Response, Status> {
     let body = body::read(body).await?;
+    endpoints.note_body(call, "update", &body);
     let parameters = WriteParameters::parse(&call.query, WriteKind::Update)?;
     let media_type = negotiation::content_type(&call.parts.headers)?;
     let served = call.served;

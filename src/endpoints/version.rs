@@ -34,7 +34,8 @@ pub fn raw() -> String {
     format!("version.Info{{{}}}", fields.collect::<Vec<_>>().join(", "))
 }
 
-fn fields() -> [(&'static str, String); 13] {
+/// What is known of the version, by the names that `/version` has for it.
+pub(crate) fn fields() -> [(&'static str, String); 13] {
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",

@@ -84,7 +84,7 @@ where
             uri: request.uri().clone(),
             agent: request.headers().get(USER_AGENT).cloned(),
             audit_id: extensions.get::<AuditId>().cloned(),
-            labels: about.labels,
+            labels: about.counting.labels,
             received: about.received,
             may_take_long: about.is_long_running,
             peer: extensions.get::<Connection>().cloned(),

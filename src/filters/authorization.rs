@@ -8,14 +8,15 @@ use futures::future::BoxFuture;
 use http::StatusCode;
 use http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
+use keelson_base::clock;
 use keelson_base::trace;
 use tower::{Layer, Service};
 use tracing::{debug, error};
 
-use crate::authz::{self, Attributes, Authorizer};
+use crate::authz::{self, Attributes, Authorizer, Decision};
 use crate::endpoints::respond;
 use crate::request::{Authenticated, Authorized, Request, RequestInfo, Response};
-use crate::telemetry::{Attempt, Metrics};
+use crate::telemetry::{Judgement, Metrics};
 
 /// See the module.
 #[derive(Clone)]
@@ -81,14 +82,18 @@ async fn check(layer: &AuthorizationLayer, request: &Parts) -> Result<Authorized
         return Err(internal_error(request, "no user on request"));
     };
     let attributes = Attributes::of(authenticated.user(), info);
+    let begun = clock::monotonic();
     let verdict = layer.authorizer.authorize(&attributes).await;
+    let judgement = match (verdict.decision, &verdict.error) {
+        (Decision::Allow, _) => Judgement::Allowed,
+        (_, Some(_)) => Judgement::Error,
+        (Decision::Deny, None) => Judgement::Denied,
+        (Decision::NoOpinion, None) => Judgement::NoOpinion,
+    };
+    layer.metrics.authorization(judgement, clock::monotonic().duration_since(begun));
     match &verdict.error {
-        _ if verdict.is_allowed() => {
-            layer.metrics.authorization(Attempt::Success);
-            Ok(Authorized::new())
-        }
+        _ if verdict.is_allowed() => Ok(Authorized::new()),
         None => {
-            layer.metrics.authorization(Attempt::Failure);
             debug!(path = info.path.as_str(), reason = &*verdict.reason, "Forbidden");
             let format = respond::Format::of(&request.headers, &request.uri);
             let mut refusal = respond::status(&authz::forbidden(&attributes, &verdict.reason), format);
@@ -96,7 +101,6 @@ async fn check(layer: &AuthorizationLayer, request: &Parts) -> Result<Authorized
             Err(refusal)
         }
         Some(failure) => {
-            layer.metrics.authorization(Attempt::Error);
             error!(error = failure, "can't authorize the request");
             Err(internal_error(request, failure))
         }

@@ -84,7 +84,6 @@ where
         .layer(AuditIdLayer)
         .layer(PanicRecoveryLayer)
         .layer(RequestInfoLayer)
-        .layer(MetricsLayer { metrics: metrics() })
         .layer(AccessLogLayer)
         .layer(RetryAfterLayer { refuse: parts.refuse.clone() })
         .layer(HstsLayer { directives: parts.strict_transport_security.clone() })
@@ -100,9 +99,13 @@ where
         .layer(CorsLayer { origins: parts.allowed_origins.clone() })
         .layer(AuthenticationLayer { authenticator: parts.authenticator.clone(), metrics: metrics() })
         .layer(TracesLayer { tracer: parts.tracer.clone() })
-        .layer(ImpersonationLayer { impersonation: Arc::new(Impersonation::new(parts.authorizer.clone())) })
+        .layer(ImpersonationLayer {
+            impersonation: Arc::new(Impersonation::new(parts.authorizer.clone())),
+            metrics: metrics(),
+        })
         .layer(InFlightLayer::new(parts.max_reading, parts.max_mutating, metrics()))
         .layer(AuthorizationLayer { authorizer: parts.authorizer.clone(), metrics: metrics() })
+        .layer(MetricsLayer { metrics: metrics() })
         .service(handler);
     BoxCloneSyncService::new(service)
 }

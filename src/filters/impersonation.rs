@@ -11,6 +11,7 @@ use http::HeaderMap;
 use http::header::HeaderName;
 use keelson_apimachinery::Status;
 use keelson_apimachinery::field::quote;
+use keelson_base::clock;
 use percent_encoding::percent_decode_str;
 use tower::{Layer, Service};
 use tracing::{debug, info};
@@ -19,6 +20,7 @@ use crate::authz::Attributes;
 use crate::authz::impersonation::Impersonation;
 use crate::endpoints::respond;
 use crate::request::{Authenticated, Request, RequestInfo, Response, UserInfo};
+use crate::telemetry::{Filter, Metrics};
 
 const USER: &str = "impersonate-user";
 const UID: &str = "impersonate-uid";
@@ -30,13 +32,15 @@ const EXTRA: &str = "impersonate-extra-";
 pub struct ImpersonationLayer {
     /// Decides.
     pub impersonation: Arc<Impersonation>,
+    /// Takes the time.
+    pub metrics: Metrics,
 }
 
 impl<S> Layer<S> for ImpersonationLayer {
     type Service = ImpersonationFilter<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ImpersonationFilter { inner, impersonation: self.impersonation.clone() }
+        ImpersonationFilter { inner, layer: self.clone() }
     }
 }
 
@@ -44,7 +48,7 @@ impl<S> Layer<S> for ImpersonationLayer {
 #[derive(Clone)]
 pub struct ImpersonationFilter<S> {
     inner: S,
-    impersonation: Arc<Impersonation>,
+    layer: ImpersonationLayer,
 }
 
 impl<S, F> Service<Request> for ImpersonationFilter<S>
@@ -65,7 +69,9 @@ where
             Ok(None) => return Either::Left(self.inner.call(request)),
             wanted => wanted,
         };
-        let (mut inner, impersonation) = (self.inner.clone(), self.impersonation.clone());
+        let begun = clock::monotonic();
+        let (mut inner, ImpersonationLayer { impersonation, metrics }) =
+            (self.inner.clone(), self.layer.clone());
         Either::Right(Box::pin(async move {
             let format = respond::Format::of(request.headers(), request.uri());
             let acted = match wanted {
@@ -77,6 +83,7 @@ where
                 Ok(user) => {
                     remove_headers(request.headers_mut());
                     request.extensions_mut().insert(Authenticated::new(Arc::new(user)));
+                    metrics.filtered(Filter::Impersonation, clock::monotonic().duration_since(begun));
                     inner.call(request).await
                 }
                 Err(refused) => {

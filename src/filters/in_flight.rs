@@ -80,12 +80,12 @@ where
             Some(Ok(permit)) => Some(permit),
             Some(Err(_)) if is_master(&request) => None,
             Some(Err(_)) => {
-                self.layer.metrics.terminated(&about.labels, StatusCode::TOO_MANY_REQUESTS.as_u16());
+                self.layer.metrics.dropped(&about.counting.labels, StatusCode::TOO_MANY_REQUESTS.as_u16());
                 return Either::Left(Either::Left(ready(Ok(too_many()))));
             }
         };
         let counted: Arc<(Option<OwnedSemaphorePermit>, _)> =
-            Arc::new((permit, self.layer.metrics.in_flight(about.is_mutating)));
+            Arc::new((permit, self.layer.metrics.in_flight(about.is_mutating, about.received)));
         request.extensions_mut().insert(Held::new(counted.clone()));
         let answer = self.inner.call(request);
         Either::Right(Box::pin(async move { Ok(holding(answer.await?, counted)) }))

@@ -1,17 +1,23 @@
-//! Counts requests, how long their answers took and how large they were; and those that are served now.
+//! Counts requests that may do what they ask for, how long their answers took and how large they were; and those
+//! that are served now.
+//!
+//! It stands behind the other filters, as upstream's does: requests that a filter refuses show in that filter's own
+//! metrics.
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use keelson_base::clock::{self, Instant};
+use http::StatusCode;
+use keelson_base::clock;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 use super::body::{End, Watcher, watched};
 use super::request_info::About;
 use crate::request::{Request, Response};
-use crate::telemetry::{GaugeGuard, Metrics, RequestLabels};
+use crate::telemetry::{GaugeGuard, Metrics, Outcome, Series};
 
 /// See the module.
 #[derive(Clone)]
@@ -48,10 +54,17 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let About { labels, received, is_long_running, .. } = About::of(&request);
-        let long_running = is_long_running.then(|| self.metrics.long_running(&labels));
+        let about = About::of(&request);
+        if !about.counting.counts {
+            return ResponseFuture { inner: self.inner.call(request), measure: None };
+        }
+        let series = self.metrics.series(&about.counting.labels);
+        let long_running = about.is_long_running.then(|| self.metrics.long_running(&series));
+        if about.counting.deprecated {
+            self.metrics.deprecated(&about.counting.labels);
+        }
         let measure =
-            Measure { metrics: self.metrics.clone(), labels, received, code: 0, _long_running: long_running };
+            Measure { metrics: self.metrics.clone(), series, about, code: None, _long_running: long_running };
         ResponseFuture { inner: self.inner.call(request), measure: Some(measure) }
     }
 }
@@ -59,16 +72,40 @@ where
 /// Counts at the end of the answer.
 struct Measure {
     metrics: Metrics,
-    labels: RequestLabels,
-    received: Instant,
-    code: u16,
+    series: Arc<Series>,
+    about: About,
+    code: Option<u16>,
     _long_running: Option<GaugeGuard>,
+}
+
+impl Measure {
+    fn count(&self, code: u16, bytes: u64) {
+        let outcome = Outcome {
+            code,
+            client: self.about.counting.client,
+            took: clock::monotonic().duration_since(self.about.received),
+            bytes: self.about.counting.sized.then_some(bytes),
+            field_validation: self.about.counting.field_validation,
+        };
+        self.metrics.request_ended(&self.series, &outcome);
+    }
 }
 
 impl Watcher for Measure {
     fn ended(&mut self, bytes: u64, _: End) {
-        let took = clock::monotonic().duration_since(self.received);
-        self.metrics.request_ended(&self.labels, self.code, took, bytes);
+        if let Some(code) = self.code {
+            self.count(code, bytes);
+        }
+    }
+}
+
+impl Drop for Measure {
+    fn drop(&mut self) {
+        // Given up before there was an answer: counted where the time was up. A client that went away got none.
+        let expired = self.about.deadline.is_some_and(|deadline| clock::monotonic() >= deadline);
+        if self.code.is_none() && expired {
+            self.count(StatusCode::GATEWAY_TIMEOUT.as_u16(), 0);
+        }
     }
 }
 
@@ -89,7 +126,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
         let response = ready!(this.inner.poll(context))?;
         Poll::Ready(Ok(match this.measure.take() {
             Some(mut measure) => {
-                measure.code = response.status().as_u16();
+                measure.code = Some(response.status().as_u16());
                 watched(response, measure)
             }
             None => response,

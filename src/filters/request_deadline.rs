@@ -69,7 +69,7 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         let about = About::of(&request);
         if about.is_long_running {
             return Either::Left(Either::Right(self.inner.call(request)));
@@ -85,7 +85,10 @@ where
         };
         let day = Duration::from_secs(86_400);
         let deadline = about.received.checked_add(limit).unwrap_or_else(|| about.received + day);
-        let expired = Expired { metrics: self.layer.metrics.clone(), labels: about.labels };
+        let expired = Expired { metrics: self.layer.metrics.clone(), labels: about.counting.labels };
+        if let Some(about) = request.extensions_mut().get_mut::<About>() {
+            about.deadline = Some(deadline);
+        }
         let (request, body) = with_abandon(request);
         Either::Right(ResponseFuture {
             inner: self.inner.call(request),
@@ -149,7 +152,13 @@ impl<F: Future<Output = Answer>> Future for ResponseFuture<F> {
             if response.body().size_hint().exact().is_some() {
                 return Poll::Ready(Ok(response));
             }
-            let cut = tokio::time::sleep_until(*this.deadline);
+            let (deadline, expired) = (*this.deadline, this.expired.take());
+            let cut = async move {
+                tokio::time::sleep_until(deadline).await;
+                if let Some(Expired { metrics, labels }) = expired {
+                    metrics.aborted(&labels);
+                }
+            };
             return Poll::Ready(Ok(cut_off(response, cut, Some(PASSED.into()))));
         }
         if this.sleep.poll(context).is_pending() {

@@ -8,18 +8,19 @@ use futures::future::{Either, Ready, ready};
 use keelson_base::clock::{self, Instant};
 use tower::{Layer, Service};
 
-use super::labels::labels_of;
+use super::labels::{Counting, counting};
 use crate::endpoints::respond;
 use crate::request::{Request, RequestInfo, Response};
-use crate::telemetry::RequestLabels;
 
 /// What filters ask of a request again and again, in its extensions.
 #[derive(Clone, Copy, Debug)]
 pub struct About {
     /// When the request was received.
     pub received: Instant,
-    /// What it is about, in the words of metrics.
-    pub labels: RequestLabels,
+    /// When its time is up, where that is known yet.
+    pub deadline: Option<Instant>,
+    /// What metrics want to know of it.
+    pub counting: Counting,
     /// Whether it may be served for as long as its client wants.
     pub is_long_running: bool,
     /// Whether it does more than read.
@@ -61,7 +62,8 @@ where
             Ok(info) => {
                 let about = About {
                     received: clock::monotonic(),
-                    labels: labels_of(&info, request.uri()),
+                    deadline: None,
+                    counting: counting(&request, &info),
                     is_long_running: is_long_running(&info),
                     is_mutating: !matches!(info.verb.as_str(), "get" | "list" | "watch"),
                 };
@@ -82,7 +84,8 @@ impl About {
     pub(super) fn of(request: &Request) -> About {
         request.extensions().get().copied().unwrap_or_else(|| About {
             received: clock::monotonic(),
-            labels: RequestLabels::default(),
+            deadline: None,
+            counting: Counting::default(),
             is_long_running: false,
             is_mutating: true,
         })

@@ -281,9 +281,36 @@ async fn a_server_that_ends_sends_new_requests_away() {
 #[tokio::test]
 async fn series_are_not_made_up_by_clients() {
     let bench = bench(Mode::PrivilegedOnly, None);
-    for line in ["GET /api/v1/madeup", "GET /made/up", "GET /apis/made.up/v1/things/x/madeup"] {
-        text(send(&bench, line, "root").await).await;
-    }
-    let metrics = bench.metrics.encode().expect("text");
-    assert!(metrics.contains("apiserver_request_total{") && !metrics.contains("made"), "{metrics}");
+    let batch = async |turn: usize| {
+        for i in 0..5_000 {
+            let made = format!("made{turn}x{i}");
+            let line = match i % 8 {
+                0 => format!("GET /api/v1/{made}"),
+                1 => format!("GET /{made}"),
+                2 => format!("GET /apis/{made}/v1/things/x/{made}"),
+                3 => format!("{made} /api/v1/pods"),
+                4 => format!("POST /api/v1/namespaces/{made}/pods?dryRun={made}&fieldValidation={made}"),
+                5 => format!("GET /api/v1/namespaces/{made}/pods/{made}/{made}"),
+                6 => format!("GET /apis/apps/{made}/deployments?watch={made}"),
+                _ => format!("GET /openapi/v3/{made}"),
+            };
+            let mut request = request(&line, "root");
+            let headers = request.headers_mut();
+            headers.insert("user-agent", format!("{made}/v1").parse().expect("a header"));
+            if i % 2 == 0 {
+                headers.insert("impersonate-user", made.parse().expect("a header"));
+                headers.insert("impersonate-group", "system:masters".parse().expect("a header"));
+            }
+            let Ok(response) = bench.chain.clone().oneshot(request).await;
+            drop(response);
+        }
+        bench.metrics.encode().expect("text")
+    };
+    let (first, second) = (batch(1).await, batch(2).await);
+    assert!(
+        first.contains("dry_run=\"invalid\"") && first.contains("field_validation=\"invalid\""),
+        "{first}"
+    );
+    assert!(first.contains("subresource=\"openapi/v3/\"") && !second.contains("made"), "{first}");
+    assert_eq!(first.lines().count(), second.lines().count(), "there are no more series");
 }

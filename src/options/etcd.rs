@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Errors, path, value};
-use crate::server::config::{CertificateFiles, Etcd as EtcdConfig, Storage, Stores, WatchCaches};
+use super::{Errors, metrics, path, value};
+use crate::server::config::{
+    CertificateFiles, Etcd as EtcdConfig, MetricIntervals, Storage, Stores, WatchCaches,
+};
 
 const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
@@ -33,6 +35,13 @@ pub(super) struct Etcd {
     /// it); 0 for never.
     #[arg(long)]
     etcd_compaction_interval: Option<String>,
+    /// How often all objects are counted for metrics; 0 for never.
+    #[arg(long)]
+    etcd_count_metric_poll_period: Option<String>,
+    /// How often each etcd is asked for the size of its database, for the hidden metric
+    /// apiserver_storage_db_total_size_in_bytes; 0 for never.
+    #[arg(long)]
+    etcd_db_metric_poll_interval: Option<String>,
     /// What every key starts with.
     #[arg(long)]
     etcd_prefix: Option<String>,
@@ -141,6 +150,11 @@ impl Etcd {
     pub(super) fn read_compaction_interval(&self, errors: &mut Errors) -> Duration {
         let given = self.etcd_compaction_interval.as_ref();
         errors.value("--etcd-compaction-interval", given, value::duration, Duration::from_secs(300))
+    }
+
+    pub(super) fn read_metric_intervals(&self, errors: &mut Errors) -> MetricIntervals {
+        let (counts, sizes) = (&self.etcd_count_metric_poll_period, &self.etcd_db_metric_poll_interval);
+        metrics::intervals(counts.as_ref(), sizes.as_ref(), errors)
     }
 
     pub(super) fn read_caches(&self, errors: &mut Errors) -> WatchCaches {

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use self::table::{GATES, Gate};
 use super::{Errors, value};
+use crate::server::config::Feature;
 
 const FLAG: &str = "--feature-gates";
 
@@ -23,6 +24,18 @@ enum Stage {
     Beta,
     Stable,
     Deprecated,
+}
+
+impl Stage {
+    /// As metrics name it.
+    fn label(self) -> &'static str {
+        match self {
+            Stage::Alpha => "ALPHA",
+            Stage::Beta => "BETA",
+            Stage::Stable => "",
+            Stage::Deprecated => "DEPRECATED",
+        }
+    }
 }
 
 /// On by default, and not there in Keelson: they may be turned off.
@@ -37,19 +50,25 @@ pub(super) struct FeatureGates {
 }
 
 impl FeatureGates {
-    /// Notes what can't be.
-    pub(super) fn check(&self, errors: &mut Errors) {
-        let Some(pairs) = errors.take(FLAG, pairs(&self.feature_gates)) else { return };
+    /// Notes what can't be. Says of each feature whether it is on.
+    pub(super) fn check(&self, errors: &mut Errors) -> Vec<Feature> {
+        let Some(pairs) = errors.take(FLAG, pairs(&self.feature_gates)) else { return Vec::new() };
         let mut wanted = BTreeMap::new();
         for pair in pairs {
             if let Some((name, on)) = errors.take(FLAG, setting(pair)) {
                 wanted.insert(name, on);
             }
         }
-        for (name, on) in wanted {
-            let remark = errors.take(FLAG, judge(name, on)).flatten();
+        for (name, on) in &wanted {
+            let remark = errors.take(FLAG, judge(name, *on)).flatten();
             remark.into_iter().for_each(|remark| errors.remark(remark));
         }
+        let features = GATES.iter().map(|gate| Feature {
+            name: gate.name,
+            stage: gate.stage.label(),
+            enabled: wanted.get(gate.name).copied().unwrap_or(gate.default && !ABSENT.contains(&gate.name)),
+        });
+        features.collect()
     }
 }
 

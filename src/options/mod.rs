@@ -22,6 +22,7 @@ mod generic;
 mod help;
 mod kubernetes_service;
 mod logs;
+mod metrics;
 mod oidc;
 mod peers;
 mod secure_serving;
@@ -81,6 +82,8 @@ struct Flags {
     traces: traces::Traces,
     #[command(flatten)]
     kubernetes_service: kubernetes_service::KubernetesService,
+    #[command(flatten)]
+    metrics: metrics::Metrics,
     /// Print the version of Kubernetes whose API is served, and Keelson's own; with raw, all that is known of the
     /// former.
     #[arg(long)]
@@ -163,7 +166,7 @@ impl Flags {
         let generic = self.generic.read(errors);
         let features = self.features.read(errors);
         self.compatibility.check(errors);
-        self.feature_gates.check(errors);
+        let gates = self.feature_gates.check(errors);
         if let (Some(address), Some(range)) = (generic.advertise_address, features.services.cidrs.first())
             && address.is_ipv4() != range.is_ipv4()
         {
@@ -197,6 +200,7 @@ impl Flags {
             ending: generic.ending,
             logging: self.logs.read(errors),
             tracing_file: self.traces.read(),
+            metrics: self.metrics.read(self.etcd.read_metric_intervals(errors), gates, errors),
             notices: Vec::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! Command lines, good and bad.
 
 mod kubeadm;
+mod metrics;
 mod serving;
 mod stores;
 mod upstream;

@@ -9,6 +9,7 @@
 mod answers;
 mod connect;
 pub mod kubeconfig;
+mod metrics;
 pub mod review;
 mod tls;
 mod webhook;
@@ -34,6 +35,7 @@ use keelson_base::trace;
 
 pub use self::answers::Answers;
 pub use self::connect::Proxy;
+pub use self::metrics::ClientMetrics;
 pub use self::tls::{Tls, client_config};
 pub use self::webhook::{Backoff, PostError, Webhook};
 

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use tracing::{info, warn};
 
 use super::kubeconfig::Settings;
+use super::metrics::{ClientMetrics, PeerMetrics};
 use super::{Client, OutboundError};
 
 /// How large an answer may be, in bytes.
@@ -107,6 +108,7 @@ impl PostError {
 pub struct Webhook {
     inner: Arc<Inner>,
     backoff: Backoff,
+    metrics: Option<PeerMetrics>,
 }
 
 struct Inner {
@@ -141,13 +143,20 @@ impl Webhook {
             current: ArcSwap::from_pointee(current),
             looked: Mutex::new(clock::monotonic()),
         };
-        Ok(Webhook { inner: Arc::new(inner), backoff: Backoff::default() })
+        Ok(Webhook { inner: Arc::new(inner), backoff: Backoff::default(), metrics: None })
     }
 
     /// The same peer, asked again so where it failed.
     #[must_use]
     pub fn with_backoff(self, backoff: Backoff) -> Self {
         Webhook { backoff, ..self }
+    }
+
+    /// The same peer, whose requests are counted.
+    #[must_use]
+    pub fn counted(self, metrics: &ClientMetrics) -> Self {
+        let metrics = Some(metrics.peer(&self.inner.settings.url));
+        Webhook { metrics, ..self }
     }
 
     /// Where requests go.
@@ -226,7 +235,12 @@ impl Webhook {
         if let Some(authorization) = &current.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
+        let (begun, bytes) = (clock::monotonic(), request.body().len());
         let answer = current.client.send(request, within, MAXIMAL_ANSWER).await;
+        if let Some(metrics) = &self.metrics {
+            let answer = answer.as_ref().ok().map(|answer| (answer.status().as_u16(), answer.body().len()));
+            metrics.sent(bytes, clock::monotonic().saturating_duration_since(begun), answer);
+        }
         let answer = answer.map_err(|source| PostError::Send { url: shown, source })?;
         if answer.status().is_success() {
             return Ok(answer.into_body());

@@ -11,11 +11,11 @@
 //! - [`strategy`]: what differs between resources, as a table; [`kinds`]: what is special about single ones.
 //! - [`options`]: what a caller asks for.
 
-mod cache_metrics;
 mod errors;
 mod keys;
 pub mod kinds;
 mod master_leases;
+mod metrics;
 pub mod options;
 pub mod paging;
 mod selection;
@@ -28,10 +28,10 @@ pub mod strategy;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cache_metrics::CacheMetrics;
 pub(crate) use kinds::core::secret::encode_strings;
 pub use kinds::core::service::{Cidr, PortRange, ServiceNetwork, ServiceRepair};
 pub use master_leases::MasterLeases;
+pub(crate) use metrics::{CacheMetrics, Metered, ObjectCounts};
 pub use options::{
     Admit, Change, DeleteOptions, Deleted, ListOptions, Listing, NoAdmission, Operation, Warnings,
     WriteContext,

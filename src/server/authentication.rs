@@ -21,7 +21,7 @@ use crate::authn::token_cache::{Cached, KEPT_FOR};
 use crate::authn::webhook::WebhookTokens;
 use crate::authn::{Anonymous, Authenticator, Metrics, webhook};
 use crate::authz::{Mode, Source};
-use crate::outbound::kubeconfig;
+use crate::outbound::{ClientMetrics, kubeconfig};
 use crate::registry::Registry;
 
 /// The same configuration, in which requests without credentials are not let in where everybody may do everything.
@@ -48,6 +48,8 @@ pub(super) struct Parts<'a> {
     pub(super) snapshots: &'a Arc<Snapshots>,
     pub(super) registry: &'a Arc<Registry>,
     pub(super) metrics: Metrics,
+    /// Counts what webhooks are asked.
+    pub(super) clients: ClientMetrics,
     /// Where what it follows is followed, until the signal.
     pub(super) tasks: &'a TaskGroup,
     pub(super) end: &'a Signal,
@@ -58,7 +60,7 @@ pub(super) struct Parts<'a> {
 /// # Errors
 /// Configuration files that can't be used; what the registry says of the first reading of what is followed.
 pub(super) async fn authenticator(parts: Parts<'_>) -> Result<Authenticator, StartError> {
-    let Parts { config, identity, issuers, snapshots, registry, metrics, tasks, end } = parts;
+    let Parts { config, identity, issuers, snapshots, registry, metrics, clients, tasks, end } = parts;
     let authentication = &config.authentication;
     let audiences = &authentication.api_audiences;
     let mut authenticator =
@@ -95,7 +97,7 @@ pub(super) async fn authenticator(parts: Parts<'_>) -> Result<Authenticator, Sta
         judges.push(tokens);
     }
     if let Some(config) = &authentication.webhook {
-        judges.push(webhook(config.clone(), audiences.clone()).await?);
+        judges.push(webhook(config.clone(), audiences.clone(), &clients).await?);
     }
     Ok(judges.into_iter().fold(authenticator, Authenticator::with_tokens))
 }
@@ -104,9 +106,11 @@ pub(super) async fn authenticator(parts: Parts<'_>) -> Result<Authenticator, Sta
 async fn webhook(
     config: webhook::Config,
     audiences: Vec<String>,
+    clients: &ClientMetrics,
 ) -> Result<Arc<dyn TokenAuthenticator>, StartError> {
     let file = config.file.clone();
-    let peer = blocking(move || kubeconfig::read(&file)).await.map_err(StartError::TokenWebhook)?;
+    let peer =
+        blocking(move || kubeconfig::read(&file)).await.map_err(StartError::TokenWebhook)?.counted(clients);
     if !config.kept_for.is_zero() && config.kept_for < KEPT_FOR {
         warn!(
             "the webhook cache ttl of {:?} is shorter than the overall cache ttl of {KEPT_FOR:?} for successful \

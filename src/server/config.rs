@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use keelson_api::Resource;
+use keelson_base::metrics::Exposure;
 use regex::Regex;
 use rustls::SupportedCipherSuite;
 use rustls::crypto::SupportedKxGroup;
@@ -61,6 +62,8 @@ pub struct Config {
     pub logging: telemetry::Config,
     /// The file that says which requests are traced. Default: none, and nothing is traced.
     pub tracing_file: Option<PathBuf>,
+    /// What is shown of metrics, and how often some of them are looked at.
+    pub metrics: Metrics,
     /// What the administrator is told of the flags at start, a line each.
     pub notices: Vec<String>,
 }
@@ -126,6 +129,45 @@ pub struct Ending {
     /// Over how long watches are ended, from when no more requests are taken. Default: none; they end all together,
     /// when all other requests are finished.
     pub watch_grace: Duration,
+}
+
+/// What is shown of metrics, and how often some of them are looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// What is shown.
+    pub exposure: Exposure,
+    /// A file with the values that labels may have, in place of those in `exposure`.
+    pub allowed_labels_file: Option<PathBuf>,
+    /// How often the store is looked at.
+    pub intervals: MetricIntervals,
+    /// The features that are shown to be on or off.
+    pub features: Vec<Feature>,
+}
+
+/// A feature that can be on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Feature {
+    /// Its name, as `--feature-gates` has it.
+    pub name: &'static str,
+    /// `ALPHA`, `BETA`, `DEPRECATED`, or nothing for what is stable.
+    pub stage: &'static str,
+    /// Whether it is on.
+    pub enabled: bool,
+}
+
+/// How often the store is looked at for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricIntervals {
+    /// Between two counts of all objects, about; zero for no counts. Default: one minute.
+    pub object_counts: Duration,
+    /// Between two looks at the size of each database of etcd; zero for none. Default: 30 seconds.
+    pub database_sizes: Duration,
+}
+
+impl Default for MetricIntervals {
+    fn default() -> Self {
+        MetricIntervals { object_counts: Duration::from_secs(60), database_sizes: Duration::from_secs(30) }
+    }
 }
 
 /// What is added to HTTP. By default nothing.

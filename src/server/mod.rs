@@ -20,6 +20,7 @@ mod issuers;
 mod kubeconfig;
 mod lifecycle;
 mod listener;
+mod metrics;
 mod node;
 mod objects;
 mod peers;
@@ -42,7 +43,7 @@ use std::time::Duration;
 
 use keelson_apimachinery::Status;
 use keelson_base::clock;
-use keelson_base::metrics::{MetricError, Registry as MetricRegistry};
+use keelson_base::metrics::{HistogramVec, MetricError, Registry as MetricRegistry};
 use keelson_base::trace::Tracer;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
@@ -58,6 +59,7 @@ use self::health::{Check, Health, NotEnding, Ping, StorageAnswers};
 use self::identity::Identity;
 use self::issuers::Issuers;
 use self::lifecycle::Lifecycle;
+use self::metrics::StorageSize;
 use self::objects::Snapshots;
 use self::service_accounts::OpenId;
 pub use self::storage::StorageError;
@@ -69,8 +71,8 @@ use crate::bootstrap::{self, BootstrapError, Endpoint, KubernetesService};
 use crate::config_file::ConfigFileError;
 use crate::endpoints::{Endpoints, EndpointsConfig};
 use crate::filters::chain::{self, Chain};
-use crate::outbound::OutboundError;
-use crate::registry::{CacheMetrics, Caches, Registry, RegistryConfig};
+use crate::outbound::{ClientMetrics, OutboundError};
+use crate::registry::{CacheMetrics, Caches, Metered, Registry, RegistryConfig};
 use crate::telemetry::Metrics;
 use crate::telemetry::traces::{self, Traces};
 
@@ -148,6 +150,9 @@ pub enum StartError {
     /// Metrics were registered twice.
     #[error("metrics: {0}")]
     Metrics(#[from] MetricError),
+    /// The values that labels may have can't be read.
+    #[error("--allow-metric-labels-manifest: {0}")]
+    AllowedLabels(#[source] ConfigFileError),
     /// Admission can't be set up.
     #[error("admission: {0}")]
     Admission(#[from] admission::ConfigError),
@@ -250,9 +255,10 @@ impl Server {
         // The port comes first, then the data: a server that can't have them must not touch anything else.
         let listener = listener::listen(address, config.serving.permit_port_sharing).map_err(failed)?;
         keelson_api::validation::allow_privileged(config.allow_privileged);
-        let storage = storage::open(&config.storage, &config.data_dir).await?;
+        let metrics = metrics::registry(&config.metrics)?;
+        let storage = storage::open(&config.storage, &config.data_dir, &metrics).await?;
         // Boxed: the futures of a start are large, and whoever awaits one would be so, too.
-        match Box::pin(Running::start(config, listener, &storage)).await {
+        match Box::pin(Running::start(config, listener, &storage, metrics)).await {
             Ok(running) => Ok(Server { running, storage }),
             Err(failure) => {
                 storage.close().await;
@@ -298,6 +304,7 @@ impl Running {
         config: Config,
         listener: TcpListener,
         storage: &storage::Opened,
+        metrics: MetricRegistry,
     ) -> Result<Self, StartError> {
         let config = authentication::without_almighty_strangers(config);
         let wanted = SocketAddr::new(config.serving.bind_address, config.serving.port);
@@ -306,7 +313,7 @@ impl Running {
         let url = format!("https://{}", SocketAddr::new(addresses::reachable(address.ip()), address.port()));
         let identity = identity::load(&config, url.clone()).await?;
         let lifecycle = Lifecycle::default();
-        let metrics = Metrics::new(MetricRegistry::new())?;
+        let metrics = Metrics::new(metrics)?;
         let issuers = Issuers::start(&config, &lifecycle, &metrics)?;
         let (tls, followed, kubeconfig) =
             (identity.tls.clone(), identity.followed.clone(), identity.kubeconfig.clone());
@@ -391,7 +398,9 @@ async fn build(
     lifecycle: &Lifecycle,
     (metrics, tracer): (&Metrics, Option<Tracer>),
 ) -> Result<Built, StartError> {
-    let registry = Arc::new(Registry::new(storage.storage.clone(), registry_config(config, storage)));
+    let metered = Arc::new(Metered::new(storage.storage.clone(), metrics.registry())?);
+    let waits = metrics::read_waits(metrics.registry())?;
+    let registry = Arc::new(Registry::new(metered, registry_config(config, storage, waits)));
     let advertised = addresses::advertised(config);
     let address = advertised.unwrap_or(Ipv4Addr::LOCALHOST.into());
     let endpoint = Endpoint { address, port, node_port: config.kubernetes_service.node_port };
@@ -426,6 +435,7 @@ async fn build(
         snapshots: &snapshots,
         registry: &registry,
         metrics: authn::Metrics::new(metrics.registry())?,
+        clients: ClientMetrics::new(metrics.registry())?,
         tasks,
         end: &end,
     });
@@ -437,6 +447,9 @@ async fn build(
     };
     let admission = Arc::new(admission::build(&config.admission, &admitted)?);
     CacheMetrics::register(&registry, metrics.registry())?;
+    let (intervals, sizes) = (config.metrics.intervals, storage.database_sizes());
+    metrics::follow(intervals, &registry, sizes, metrics.registry(), tasks, &end)?;
+    let storage_size = StorageSize::new(storage.storage.clone(), metrics.registry())?;
     let neighbours = Neighbours::new(storage.storage.clone(), lifecycle.tasks.clone())?;
     let endpoints = Arc::new(Endpoints::new(
         registry.clone(),
@@ -472,12 +485,12 @@ async fn build(
         goaway_chance: config.http.goaway_chance,
         allowed_origins: config.http.allowed_origins.clone().into(),
     };
-    let routes = routes::Routes { health, openid, metrics: metrics.clone(), endpoints };
+    let routes = routes::Routes { health, openid, metrics: metrics.clone(), storage_size, endpoints };
     let chain = chain::build(&parts, routes.into_service());
     Ok(Built { chain, announced, registry })
 }
 
-fn registry_config(config: &Config, storage: &storage::Opened) -> RegistryConfig {
+fn registry_config(config: &Config, storage: &storage::Opened, waits: HistogramVec) -> RegistryConfig {
     RegistryConfig {
         prefix: storage.prefix.clone(),
         services: config.services.clone(),
@@ -489,6 +502,7 @@ fn registry_config(config: &Config, storage: &storage::Opened) -> RegistryConfig
         as_json: config.stores.as_json,
         delete_workers: config.stores.delete_workers,
         garbage_collector: config.stores.garbage_collector,
+        read_waits: Some(waits),
     }
 }
 

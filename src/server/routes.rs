@@ -1,20 +1,25 @@
 //! Where a request goes that passed the filters: the server's own paths, or the endpoints.
 
 use std::convert::Infallible;
+use std::io::{self, Write};
 use std::sync::Arc;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures::future::BoxFuture;
-use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
+use http::{HeaderMap, StatusCode};
 use keelson_apimachinery::Status;
-use keelson_base::metrics::MetricError;
+use keelson_base::metrics::{Format, MetricError};
+use keelson_base::task::blocking;
 use tracing::error;
 
 use super::health::Health;
+use super::metrics::StorageSize;
 use super::service_accounts::OpenId;
 use crate::endpoints::{Endpoints, respond};
 use crate::request::{Authorized, Request, RequestInfo, Response, full};
-use crate::telemetry::{self, Metrics};
+use crate::telemetry::Metrics;
 
 const METRICS: &str = "/metrics";
 const SLIS: &str = "/metrics/slis";
@@ -30,6 +35,7 @@ pub(super) struct Routes {
     pub(super) health: Health,
     pub(super) openid: OpenId,
     pub(super) metrics: Metrics,
+    pub(super) storage_size: StorageSize,
     pub(super) endpoints: Arc<Endpoints>,
 }
 
@@ -63,8 +69,12 @@ impl Routes {
             return self.endpoints.clone().call(request).await;
         }
         match info.path.as_str() {
-            METRICS => exposition(self.metrics.encode()),
-            SLIS => exposition(self.health.slis()),
+            METRICS => {
+                self.storage_size.look().await;
+                let (parts, _) = request.into_parts();
+                exposition(self.metrics.clone(), &parts.headers).await
+            }
+            SLIS => slis(self.health.slis()),
             path => {
                 if let Some(answer) = self.openid.respond(&request) {
                     return answer;
@@ -80,11 +90,44 @@ impl Routes {
     }
 }
 
-fn exposition(text: Result<String, MetricError>) -> Response {
+/// The metrics as the client wants them.
+async fn exposition(metrics: Metrics, request: &HeaderMap) -> Response {
+    let accept = request.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let format = Format::preferred(accept);
+    let gzip = respond::accepts_gzip(request);
+    // It takes milliseconds where there are many series, of which requests need not wait.
+    let made = blocking(move || {
+        let text = metrics.encode_as(format);
+        if gzip && text.len() > respond::GZIP_FROM {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::new(1));
+            encoder.write_all(text.as_bytes())?;
+            return Ok((encoder.finish()?, true));
+        }
+        Ok::<_, io::Error>((text.into_bytes(), false))
+    });
+    match made.await {
+        Ok((body, compressed)) => {
+            let mut response = Response::new(full(body));
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+            headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+            if compressed {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
+            response
+        }
+        Err(failure) => {
+            error!(error = %failure, "metrics can't be shown");
+            respond::plain_text(StatusCode::INTERNAL_SERVER_ERROR, "metrics can't be shown\n")
+        }
+    }
+}
+
+fn slis(text: Result<String, MetricError>) -> Response {
     match text {
         Ok(text) => {
             let mut response = Response::new(full(text));
-            let media_type = HeaderValue::from_static(telemetry::CONTENT_TYPE);
+            let media_type = HeaderValue::from_static(Format::Text.content_type());
             response.headers_mut().insert(CONTENT_TYPE, media_type);
             response
         }

@@ -7,6 +7,7 @@ mod front_proxy;
 mod http1;
 mod http2;
 mod issuers;
+mod metrics;
 mod nodes;
 mod serves;
 mod tls;
@@ -80,6 +81,7 @@ pub(in crate::server) fn config(directory: &Path) -> Config {
         compaction_interval: Duration::from_secs(300),
         logging: telemetry::Config::default(),
         tracing_file: None,
+        metrics: crate::server::config::Metrics::default(),
         notices: Vec::new(),
     }
 }

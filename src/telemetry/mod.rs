@@ -4,6 +4,7 @@
 //! Metrics have Kubernetes' names, and only those whose values are real are exposed. Nobody waits for whoever reads
 //! logs ([`output`]) or takes traces ([`traces`]).
 
+mod allowed_labels;
 mod klog;
 mod metrics;
 mod output;
@@ -11,8 +12,11 @@ mod panics;
 pub mod traces;
 mod verbosity;
 
-pub(crate) use metrics::{Attempt, GaugeGuard, WatchCounts, WatchListTimer};
-pub use metrics::{CONTENT_TYPE, Metrics, RequestLabels};
+pub use allowed_labels::{allowed_labels, is_metric, read_allowed_labels};
+pub(crate) use metrics::{
+    Attempt, Filter, GaugeGuard, Judgement, Outcome, Series, WatchCounts, WatchListTimer,
+};
+pub use metrics::{FieldValidation, Metrics, RequestLabels, SystemClient};
 pub use panics::log_panics;
 pub use verbosity::ModuleVerbosity;
 pub(crate) use verbosity::is_verbose;

@@ -70,6 +70,7 @@ impl PodSecurity {
             &[
                 "decision",
                 "mode",
+                "ocp_namespace",
                 "policy_level",
                 "policy_version",
                 "request_operation",
@@ -315,6 +316,7 @@ impl PodSecurity {
         let labels = [
             decision,
             name,
+            own_namespace(attributes.namespace),
             mode.level.as_str(),
             &version,
             operation(attributes),
@@ -323,6 +325,12 @@ impl PodSecurity {
         ];
         self.evaluations.with_label_values(&labels).inc();
     }
+}
+
+/// The namespace where it is one of a cluster's own; others are not told apart, as clients make them.
+fn own_namespace(namespace: &str) -> &'static str {
+    const OWN: [&str; 5] = ["default", "kube-node-lease", "kube-public", "kube-system", "openshift"];
+    OWN.into_iter().find(|own| *own == namespace).unwrap_or_default()
 }
 
 fn operation(attributes: &Attributes<'_>) -> &'static str {

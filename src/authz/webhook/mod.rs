@@ -76,6 +76,7 @@ impl WebhookAuthorizer {
                 texts.join(", ")
             })?;
         let peer = kubeconfig::read(&settings.kubeconfig).map_err(|error| error.to_string())?;
+        let peer = peer.counted(&metrics.clients);
         let answers = Answers::new(REMEMBERED);
         Ok(WebhookAuthorizer { name: name.to_owned(), settings, conditions, peer, answers, metrics })
     }

@@ -102,10 +102,24 @@ impl Store {
         selection: &Selection,
         snapshot: &Arc<Snapshot>,
     ) -> Result<Listing, Status> {
+        let mut looked_at = 0;
+        let listed = self.walk_snapshot(walk, selection, snapshot, &mut looked_at).await;
+        let returned = listed.as_ref().map_or(0, |listing| listing.items.len());
+        let indexed = self.index_value(selection).is_some();
+        self.reads.cached[usize::from(indexed)].note(looked_at, returned);
+        listed
+    }
+
+    async fn walk_snapshot(
+        &self,
+        walk: &Walk,
+        selection: &Selection,
+        snapshot: &Arc<Snapshot>,
+        looked_at: &mut usize,
+    ) -> Result<Listing, Status> {
         let mut listing = Listing { revision: snapshot.revision(), ..Listing::default() };
         let mut items = self.items(snapshot, selection, &walk.prefix, &walk.start);
         let mut last: Option<&KeyValue> = None;
-        let mut looked_at: usize = 0;
         while let Some(item) = items.next() {
             if walk.limit > 0
                 && listing.items.len() >= walk.limit
@@ -123,7 +137,7 @@ impl Store {
             }
             self.select(item.clone(), selection, &mut listing.items)?;
             last = Some(item);
-            looked_at += 1;
+            *looked_at += 1;
             if looked_at.is_multiple_of(TURN) {
                 tokio::task::yield_now().await;
             }
@@ -154,7 +168,21 @@ impl Store {
         &self,
         walk: Walk,
         selection: &Selection,
+        revision: u64,
+    ) -> Result<Listing, Status> {
+        let mut fetched = 0;
+        let listed = self.walk_storage(walk, selection, revision, &mut fetched).await;
+        let returned = listed.as_ref().map_or(0, |listing| listing.items.len());
+        self.reads.stored.note(fetched, returned);
+        listed
+    }
+
+    async fn walk_storage(
+        &self,
+        walk: Walk,
+        selection: &Selection,
         mut revision: u64,
+        all_fetched: &mut usize,
     ) -> Result<Listing, Status> {
         let mut listing = Listing::default();
         let mut start = walk.start.clone();
@@ -169,6 +197,7 @@ impl Store {
             (revision, listing.revision) = (page.revision, page.revision);
             let Page { items, remaining, .. } = page;
             let fetched = items.len();
+            *all_fetched += fetched;
             let mut last = None;
             let mut left = 0;
             for (i, item) in items.into_iter().enumerate() {

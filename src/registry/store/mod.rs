@@ -26,8 +26,9 @@ use keelson_apimachinery::field::FieldError;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::schema::Kind;
 use keelson_apimachinery::{Map, Status, Text, TypeId, Value};
+use keelson_base::metrics::HistogramVec;
 use keelson_base::trace::{self, Span};
-use keelson_storage::cacher::{self, Cacher, Index};
+use keelson_storage::cacher::{self, Cacher, Index, Snapshot};
 use keelson_storage::{Error, KeyValue, Storage};
 
 use super::errors::About;
@@ -35,6 +36,7 @@ use super::keys::Keys;
 use super::kinds;
 use super::kinds::core::service::ServiceNetwork;
 use super::master_leases::MasterLeases;
+use super::metrics::ReadCounts;
 use super::selection::{FieldRules, Selection};
 use super::stored::text_at;
 use super::stored_form::StoredForm;
@@ -60,6 +62,8 @@ pub struct RegistryConfig {
     /// Whether objects wait for a garbage collector to delete or orphan what depends on them
     /// (`--enable-garbage-collector`).
     pub garbage_collector: bool,
+    /// Takes how long reads waited for a watch cache to be as new as they need, by group and resource, in seconds.
+    pub read_waits: Option<HistogramVec>,
 }
 
 /// Which resources are read from watch caches. Events never are: they are written more often than read.
@@ -96,6 +100,7 @@ impl Default for RegistryConfig {
             as_json: false,
             delete_workers: 1,
             garbage_collector: true,
+            read_waits: None,
         }
     }
 }
@@ -174,6 +179,7 @@ impl Registry {
             delete_workers: self.config.delete_workers.max(1),
             garbage_collector: self.config.garbage_collector,
             written: AtomicU64::new(0),
+            reads: Arc::default(),
         }
     }
 
@@ -190,6 +196,8 @@ impl Registry {
         let made = self.cachers.entry(stored.storage_path.clone()).or_insert_with(|| {
             let mut options = cacher::Options::new(format!("{}/", stored.storage_path));
             options.budgets = self.budgets.clone();
+            let waits = self.config.read_waits.as_ref();
+            options.read_waits = waits.map(|w| w.with_label_values(&[&served.group, &served.plural]));
             options.index = behaviour.index.map(|path| {
                 fn value<'s>(state: &'s KeyValue, stored: &Resource, path: &[&str]) -> Cow<'s, str> {
                     text_at(&state.value, state.revision, stored, path)
@@ -200,6 +208,14 @@ impl Registry {
             CacherOf { group: &served.group, plural: &served.plural, cacher }
         });
         Some(Arc::clone(&made.cacher))
+    }
+
+    /// All stores, by group and plural.
+    pub(crate) fn stores(&self) -> impl Iterator<Item = &Arc<Store>> {
+        let mut stores: Vec<&Arc<Store>> = self.stores.values().flat_map(HashMap::values).collect();
+        stores.sort_by_key(|store| store.served_as());
+        // Events are stored once, whatever their group.
+        stores.into_iter().filter(|store| store.served.group == store.resource.group)
     }
 
     /// The cachers, for what is counted in them.
@@ -268,6 +284,8 @@ pub struct Store {
     garbage_collector: bool,
     /// The revision of the last write.
     written: AtomicU64,
+    /// What reads took.
+    reads: Arc<ReadCounts>,
 }
 
 impl fmt::Debug for Store {
@@ -298,6 +316,26 @@ impl Store {
     /// What tells this resource from others on the write path.
     pub fn behaviour(&self) -> &'static Behaviour {
         self.strategy.behaviour
+    }
+
+    /// The group and the plural that paths name.
+    pub(crate) fn served_as(&self) -> (&'static str, &'static str) {
+        (&self.served.group, &self.served.plural)
+    }
+
+    /// What reads took.
+    pub(super) fn read_counts(&self) -> &ReadCounts {
+        &self.reads
+    }
+
+    /// What the watch cache has; `None` where there is none, or it is not in use.
+    pub(crate) fn cached(&self) -> Option<Arc<Snapshot>> {
+        self.cache.as_ref()?.peek()
+    }
+
+    /// What metrics call the index of the cache; empty where there is none.
+    pub(super) fn index_name(&self) -> String {
+        self.strategy.behaviour.index.map(|path| format!("f:{}", path.join("."))).unwrap_or_default()
     }
 
     /// The revision of the last write through this store; 0 where there was none since it was opened.

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use super::Store;
 use super::reads::{At, View};
 use crate::registry::errors::{About, parse_resource_version};
 use crate::registry::keys::Keys;
+use crate::registry::metrics::ReadCounts;
 use crate::registry::options::ListOptions;
 use crate::registry::selection::Selection;
 use crate::registry::{Stored, WatchEvent, WatchEventKind, WatchStream};
@@ -88,6 +90,7 @@ impl Store {
         };
         let watcher = Watcher {
             about: (&self.served.group, &self.served.plural),
+            reads: Arc::clone(&self.reads),
             storage: Arc::clone(&self.storage),
             cache: self.cache.clone(),
             keys: self.keys.clone(),
@@ -196,6 +199,7 @@ impl Bookmarks {
 struct Watcher {
     /// Group and plural, for texts.
     about: (&'static str, &'static str),
+    reads: Arc<ReadCounts>,
     storage: Arc<dyn Storage>,
     cache: Option<Arc<Cacher>>,
     keys: Keys,
@@ -350,13 +354,15 @@ impl Watcher {
             Some(value) => Box::new(snapshot.by_index(value, &self.prefix, &start)),
             None => Box::new(snapshot.range(&self.prefix, &start)),
         };
-        let mut last = None;
+        let (mut last, mut told) = (None, 0);
         for item in items.by_ref().take(SNAPSHOT_CHUNK) {
             last = Some(&item.key);
+            told += 1;
             if let Some(object) = self.selected(item)? {
                 self.ready.push_back(WatchEvent::new(WatchEventKind::Added, object));
             }
         }
+        self.reads.initial.fetch_add(told, Ordering::Relaxed);
         let next = last.filter(|_| items.next().is_some()).map(|last| format!("{last}\0"));
         drop(items);
         match next {

@@ -105,6 +105,17 @@ pub fn resources() -> &'static [Resource] {
     &FACTS.resources
 }
 
+/// Since when a resource is deprecated, and what takes its place: how the warning goes on that names its version.
+pub fn deprecation(resource: &Resource) -> Option<&'static str> {
+    match (resource.group.as_str(), resource.version.as_str(), resource.plural.as_str()) {
+        ("", "v1", "componentstatuses") => Some("ComponentStatus is deprecated in v1.19+"),
+        ("", "v1", "endpoints") => {
+            Some("Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
+        }
+        _ => None,
+    }
+}
+
 /// The resource with this plural name in a group and version.
 pub fn resource(group: &str, version: &str, plural: &str) -> Option<&'static Resource> {
     resources().iter().find(|r| r.group == group && r.version == version && r.plural == plural)

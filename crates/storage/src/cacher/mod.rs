@@ -39,6 +39,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use keelson_base::clock;
+use keelson_base::metrics::Histogram;
 use keelson_base::shutdown::Shutdown;
 use keelson_base::task::{TaskGroup, Unfinished};
 use parking_lot::Mutex;
@@ -77,6 +78,8 @@ pub struct Options {
     pub budgets: Budgets,
     /// How much may wait for one watcher.
     pub queue: QueueBounds,
+    /// Takes how long reads waited until the cache was as new as they need, in seconds.
+    pub read_waits: Option<Histogram>,
 }
 
 impl Options {
@@ -88,6 +91,7 @@ impl Options {
             ring: RingBounds::default(),
             budgets: Budgets::default(),
             queue: QueueBounds::default(),
+            read_waits: None,
         }
     }
 }
@@ -131,6 +135,10 @@ pub struct Counts {
     pub revision: u64,
     /// Events that the ring has room for now.
     pub capacity: u64,
+    /// How often the ring grew.
+    pub grown: u64,
+    /// How often the ring shrank.
+    pub shrunk: u64,
     /// Watchers that are live.
     pub watchers: u64,
 }
@@ -143,6 +151,8 @@ struct Counters {
     terminated: AtomicU64,
     consistent: AtomicU64,
     fallbacks: AtomicU64,
+    grown: AtomicU64,
+    shrunk: AtomicU64,
 }
 
 /// What the cacher, its task and its watches share.
@@ -160,6 +170,7 @@ struct Shared {
     standing: state::Sender<Standing>,
     pins: Pins,
     counters: Counters,
+    read_waits: Option<Histogram>,
 }
 
 /// What changes together.
@@ -181,7 +192,7 @@ struct Standing {
 impl Cacher {
     /// A cacher over `storage` that does nothing yet.
     pub fn new(storage: Arc<dyn Storage>, options: Options) -> Self {
-        let Options { prefix, index, ring, budgets, queue } = options;
+        let Options { prefix, index, ring, budgets, queue, read_waits } = options;
         let live = Live { ring: Ring::new(ring, &budgets, 0), hub: Hub::new(queue), closed: false };
         let shared = Arc::new(Shared {
             storage,
@@ -195,6 +206,7 @@ impl Cacher {
             standing: state::Sender::new(Standing::default()),
             pins: Pins::default(),
             counters: Counters::default(),
+            read_waits,
         });
         Self { shared, started: AtomicBool::new(false), tasks: TaskGroup::new(), shutdown: Shutdown::new() }
     }
@@ -263,7 +275,16 @@ impl Cacher {
     }
 
     /// Waits for a revision; `happened` says that storage has it.
-    async fn reach(&self, revision: u64, mut happened: bool) -> Result<Arc<Snapshot>, Unanswered> {
+    async fn reach(&self, revision: u64, happened: bool) -> Result<Arc<Snapshot>, Unanswered> {
+        let begun = clock::monotonic();
+        let reached = self.reach_in_time(revision, happened).await;
+        if let Some(waits) = &self.shared.read_waits {
+            waits.observe((clock::monotonic() - begun).as_secs_f64());
+        }
+        reached
+    }
+
+    async fn reach_in_time(&self, revision: u64, mut happened: bool) -> Result<Arc<Snapshot>, Unanswered> {
         let shared = &self.shared;
         let deadline = clock::monotonic() + REVISION_WAIT;
         let mut standing = shared.standing.subscribe();
@@ -335,8 +356,16 @@ impl Cacher {
 
     /// How it stands.
     pub fn counts(&self) -> Counts {
-        let Counters { received, dispatched, initialisations, terminated, consistent, fallbacks } =
-            &self.shared.counters;
+        let Counters {
+            received,
+            dispatched,
+            initialisations,
+            terminated,
+            consistent,
+            fallbacks,
+            grown,
+            shrunk,
+        } = &self.shared.counters;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let live = self.shared.live.lock();
         Counts {
@@ -348,6 +377,8 @@ impl Cacher {
             fallbacks: read(fallbacks),
             revision: self.shared.revision(),
             capacity: live.ring.capacity() as u64,
+            grown: read(grown),
+            shrunk: read(shrunk),
             watchers: live.hub.count() as u64,
         }
     }
@@ -411,11 +442,17 @@ impl Shared {
         {
             let mut live = self.live.lock();
             let Live { ring, hub, .. } = &mut *live;
+            let room = ring.capacity();
             if let Some(past) = past {
                 ring.prepend(past);
             }
             events.iter().for_each(|event| ring.push(Arc::clone(event), now));
             ring.trim(now);
+            match ring.capacity().cmp(&room) {
+                std::cmp::Ordering::Greater => self.counters.grown.fetch_add(1, Ordering::Relaxed),
+                std::cmp::Ordering::Less => self.counters.shrunk.fetch_add(1, Ordering::Relaxed),
+                std::cmp::Ordering::Equal => 0,
+            };
             self.snapshot.store(Some(Arc::new(next)));
             events.iter().for_each(|event| terminated += hub.dispatch(event));
             self.dispatched.store(revision, Ordering::Release);

@@ -161,6 +161,17 @@ impl Endpoints {
         known.iter().all(Option::is_some)
     }
 
+    /// How many bytes each endpoint's database takes, of those that answer.
+    pub(super) async fn database_sizes(&self) -> Vec<(String, u64)> {
+        let limit = (self.options.connect_timeout / 4).max(Duration::from_millis(100));
+        let sizes = futures::future::join_all(self.endpoints.iter().map(async |endpoint| {
+            let mut maintenance = endpoint.clients.load().maintenance.clone();
+            let status = tokio::time::timeout(limit, maintenance.status()).await.ok()?.ok()?;
+            Some((endpoint.url.clone(), u64::try_from(status.db_size()).ok()?))
+        }));
+        sizes.await.into_iter().flatten().collect()
+    }
+
     /// Whether every member that was ever reached answers requests for progress in order with events.
     pub(super) fn supports_progress(&self) -> bool {
         self.progress.load(Ordering::Relaxed)

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use keelson_base::clock::{self, Instant};
+use keelson_base::metrics::Histogram;
 use parking_lot::Mutex;
 
 use crate::Error;
@@ -13,6 +14,8 @@ pub(super) struct Leases {
     reuse: Duration,
     max_keys: u64,
     last: Mutex<Option<Lease>>,
+    /// Takes how many keys had each lease.
+    counts: Option<Histogram>,
 }
 
 #[derive(Clone, Copy)]
@@ -23,8 +26,8 @@ struct Lease {
 }
 
 impl Leases {
-    pub(super) fn new(reuse: Duration, max_keys: u64) -> Self {
-        Self { reuse, max_keys: max_keys.max(1), last: Mutex::new(None) }
+    pub(super) fn new(reuse: Duration, max_keys: u64, counts: Option<Histogram>) -> Self {
+        Self { reuse, max_keys: max_keys.max(1), last: Mutex::new(None), counts }
     }
 
     /// A lease that ends no sooner than `ttl` from now.
@@ -41,7 +44,11 @@ impl Leases {
             .call(Repeat::Always, |mut clients| async move { clients.lease.grant(ask, None).await })
             .await?;
         let lease = Lease { id: answer.id(), end: now + Duration::from_secs(granted), keys: 1 };
-        *self.last.lock() = Some(lease);
+        let last = self.last.lock().replace(lease);
+        if let (Some(last), Some(counts)) = (last, &self.counts) {
+            // The last one that asked got the new lease.
+            counts.observe(last.keys.saturating_sub(1) as f64);
+        }
         Ok(lease.id)
     }
 
@@ -77,7 +84,7 @@ mod tests {
 
     fn leases(end_in: u64, keys: u64) -> (Leases, Instant) {
         let now = clock::monotonic();
-        let leases = Leases::new(Duration::from_secs(60), 1000);
+        let leases = Leases::new(Duration::from_secs(60), 1000, None);
         *leases.last.lock() = Some(Lease { id: 7, end: now + Duration::from_secs(end_in), keys });
         (leases, now)
     }

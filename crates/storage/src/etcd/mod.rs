@@ -67,7 +67,7 @@ impl Etcd {
     /// with its reason.
     pub async fn connect(options: Options) -> Result<Arc<Self>, ConnectError> {
         let prefix = options.key_prefix();
-        let leases = Leases::new(options.lease_reuse, options.lease_max_keys);
+        let leases = Leases::new(options.lease_reuse, options.lease_max_keys, options.lease_keys.clone());
         let endpoints = Endpoints::new(options).await?;
         endpoints.wait_for_one(&format!("{prefix}health")).await?;
         endpoints.learn_versions().await;
@@ -94,6 +94,11 @@ impl Etcd {
     pub async fn close(&self) -> Result<(), Unfinished> {
         self.shutdown.begin();
         self.tasks.wait(Duration::from_secs(10)).await
+    }
+
+    /// How many bytes the database of each endpoint takes on its disk, by its URL; of those that answer.
+    pub async fn database_sizes(&self) -> Vec<(String, u64)> {
+        self.endpoints.database_sizes().await
     }
 
     fn full(&self, key: &str) -> Vec<u8> {

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use keelson_base::metrics::Histogram;
+
 /// How to reach etcd, and how to use it. Defaults as kube-apiserver's.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -25,6 +27,8 @@ pub struct Options {
     pub lease_reuse: Duration,
     /// How many keys share a lease at most; 1000 by default.
     pub lease_max_keys: u64,
+    /// Takes how many keys had each lease when the next one took its place.
+    pub lease_keys: Option<Histogram>,
 }
 
 /// The files of a TLS connection. They are read again when a connection fails, so that they may be rotated.
@@ -57,6 +61,7 @@ impl Options {
             request_timeout: Duration::from_secs(60),
             lease_reuse: Duration::from_secs(60),
             lease_max_keys: 1000,
+            lease_keys: None,
         }
     }
 

@@ -3,17 +3,26 @@
 //! One [`Registry`] per server. A family that is asked for twice with the same shape is the same family, so
 //! that two parts (or two stores) may count into it. Help texts carry the stability level in front, as
 //! Kubernetes' do.
+//!
+//! - `exposure`: what is shown of them
+//! - `exposition`: how they are written
+
+mod exposition;
+mod exposure;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use prometheus::core::Collector;
-use prometheus::{Encoder, HistogramOpts, Opts, TextEncoder};
-pub use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec};
+use prometheus::proto;
+pub use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+};
+use prometheus::{HistogramOpts, Opts};
 
-/// The media type of [`Registry::encode`].
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub use self::exposition::Format;
+pub use self::exposure::{AllowedLabels, Exposure};
 
 /// How far a metric's name, labels and meaning are promised, as Kubernetes grades them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +38,20 @@ pub enum Stability {
 }
 
 impl Stability {
+    /// As help texts have it: `STABLE`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Alpha => "ALPHA",
+            Self::Beta => "BETA",
+            Self::Stable => "STABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
     fn help(self, text: &str) -> String {
         match self {
-            Self::Alpha => format!("[ALPHA] {text}"),
-            Self::Beta => format!("[BETA] {text}"),
-            Self::Stable => format!("[STABLE] {text}"),
             Self::Internal => text.to_owned(),
+            graded => format!("[{}] {text}", graded.name()),
         }
     }
 }
@@ -78,6 +95,15 @@ pub struct Registry {
 struct Inner {
     registry: prometheus::Registry,
     families: Mutex<BTreeMap<String, Family>>,
+    exposure: Exposure,
+    /// What is counted of the families themselves; nothing where nobody chose what to show.
+    about: OnceLock<About>,
+}
+
+/// What is counted of families.
+struct About {
+    registered: IntCounterVec,
+    hidden: IntCounter,
 }
 
 /// A family with the labels it was made with.
@@ -95,9 +121,37 @@ enum Handle {
 }
 
 impl Registry {
-    /// An empty registry.
+    /// A registry that shows all that it has.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A registry that shows so much of what it has, and counts its families.
+    ///
+    /// # Errors
+    /// See [`MetricError`].
+    pub fn exposing(exposure: Exposure) -> Result<Self, MetricError> {
+        let disabled = exposure.disabled.len() as u64;
+        let made = Registry { inner: Arc::new(Inner { exposure, ..Inner::default() }) };
+        let spec = |name, help, labels| Spec { name, help, stability: Stability::Beta, labels };
+        let registered = made.counter(&spec(
+            "registered_metrics_total",
+            "Metrics that are registered, by stability and the version since which they are deprecated.",
+            &["stability_level", "deprecated_version"],
+        ))?;
+        let count = |name, help| {
+            made.counter(&spec(name, help, &[])).map(|family| family.with_label_values::<&str>(&[]))
+        };
+        let hidden = count("hidden_metrics_total", "Metrics that are not shown.")?;
+        count("disabled_metrics_total", "Metrics that are disabled.")?.inc_by(disabled);
+        registered.with_label_values(&[Stability::Beta.name(), ""]).inc_by(3);
+        made.inner.about.get_or_init(|| About { registered, hidden });
+        Ok(made)
+    }
+
+    /// Whether a family is shown: where not, what is counted in it is for nobody.
+    pub fn shows(&self, spec: &Spec<'_>) -> bool {
+        self.inner.exposure.shows(spec.name, spec.stability)
     }
 
     /// A counter of whole events.
@@ -151,25 +205,42 @@ impl Registry {
         }
     }
 
-    /// Registers a collector that makes its values when it is asked.
+    /// Registers a collector that makes its values when it is asked. Its families count as not deprecated.
     ///
     /// # Errors
     /// See [`MetricError`].
     pub fn collector(&self, name: &str, collector: Box<dyn Collector>) -> Result<(), MetricError> {
-        self.inner.registry.register(collector).map_err(|failure| refused(name, &failure))
+        let graded = |help: &str| {
+            let levels = [Stability::Alpha, Stability::Beta, Stability::Stable];
+            levels.into_iter().find(|level| help.starts_with(&level.help("")))
+        };
+        let levels: Vec<Stability> = collector.desc().iter().filter_map(|desc| graded(&desc.help)).collect();
+        self.inner.registry.register(collector).map_err(|failure| refused(name, &failure))?;
+        if let Some(about) = self.inner.about.get() {
+            for level in levels {
+                about.registered.with_label_values(&[level.name(), ""]).inc();
+            }
+        }
+        Ok(())
     }
 
-    /// All families in Prometheus' text format, sorted by name.
+    /// All families that are shown, sorted by name, in Prometheus' text format.
     ///
     /// # Errors
-    /// Where a collector gives what the format can't say.
+    /// None now; a collector may come to give what the format can't say.
     pub fn encode(&self) -> Result<String, MetricError> {
-        let mut text = Vec::new();
-        TextEncoder::new()
-            .encode(&self.inner.registry.gather(), &mut text)
-            .map_err(|failure| refused("(all)", &failure))?;
-        String::from_utf8(text)
-            .map_err(|failure| MetricError::Refused { name: "(all)".to_owned(), reason: failure.to_string() })
+        Ok(self.encode_as(Format::Text))
+    }
+
+    /// All families that are shown, sorted by name.
+    pub fn encode_as(&self, format: Format) -> String {
+        let mut families = self.inner.registry.gather();
+        let unexpected = self.inner.exposure.apply(&mut families);
+        if self.inner.about.get().is_some() {
+            families.push(unexpected_values(unexpected));
+            families.sort_by(|a, b| a.name().cmp(b.name()));
+        }
+        exposition::write(&families, format)
     }
 
     fn family(
@@ -186,15 +257,51 @@ impl Registry {
             return Ok(family.handle.clone());
         }
         let (handle, collector) = make().map_err(|failure| refused(spec.name, &failure))?;
-        self.inner.registry.register(collector).map_err(|failure| refused(spec.name, &failure))?;
+        let shown = self.inner.exposure.shows(spec.name, spec.stability);
+        if shown {
+            self.inner.registry.register(collector).map_err(|failure| refused(spec.name, &failure))?;
+        }
+        if let Some(about) = self.inner.about.get() {
+            if shown {
+                let since = exposure::deprecated_since(spec.name).map(version).unwrap_or_default();
+                about.registered.with_label_values(&[spec.stability.name(), &since]).inc();
+            } else {
+                about.hidden.inc();
+            }
+        }
         let labels = spec.labels.iter().map(ToString::to_string).collect();
         families.insert(spec.name.to_owned(), Family { labels, handle: handle.clone() });
         Ok(handle)
     }
 }
 
+/// The version with this minor number.
+fn version(minor: u32) -> String {
+    format!("1.{minor}.0")
+}
+
+/// The family that tells how much was counted under values that labels may not have.
+fn unexpected_values(count: u64) -> proto::MetricFamily {
+    let mut counter = proto::Counter::default();
+    counter.set_value(count as f64);
+    let mut metric = proto::Metric::default();
+    metric.set_counter(counter);
+    let mut family = proto::MetricFamily::default();
+    family.set_name("cardinality_enforcement_unexpected_categorizations_total".to_owned());
+    family.set_help(
+        Stability::Alpha.help("What was counted under values that labels are not allowed to have."),
+    );
+    family.set_field_type(proto::MetricType::COUNTER);
+    family.set_metric(vec![metric]);
+    family
+}
+
 fn options(spec: &Spec<'_>) -> Opts {
-    Opts::new(spec.name, spec.stability.help(spec.help))
+    let help = match exposure::deprecated_since(spec.name) {
+        Some(since) => format!("(Deprecated since {}) {}", version(since), spec.help),
+        None => spec.help.to_owned(),
+    };
+    Opts::new(spec.name, spec.stability.help(&help))
 }
 
 fn boxed(collector: impl Collector + 'static) -> Box<dyn Collector> {
