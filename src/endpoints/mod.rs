@@ -82,6 +82,8 @@ use crate::telemetry::Metrics;
 pub struct EndpointsConfig {
     /// What is served; of other resources nothing is known (`--runtime-config`).
     pub resources: Vec<&'static Resource>,
+    /// Whether watches may say whether they want initial events (feature gate `WatchList`).
+    pub watch_list: bool,
     /// A watch without a timeout of its own lasts this long, and up to twice that
     /// (`--min-request-timeout`).
     pub min_request_timeout: Duration,

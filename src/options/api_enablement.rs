@@ -119,7 +119,7 @@ fn is_on(resource: &Resource, many: &[(Maturity, bool)], named: &[Named<'_>]) ->
     let of_version = |one: &&Named<'_>| one.group == resource.group && one.version == resource.version;
     let exact = named.iter().filter(of_version).find(|one| one.resource == Some(&resource.plural));
     let version = named.iter().filter(of_version).find(|one| one.resource.is_none());
-    let several = many.iter().filter(|(maturity, _)| maturity.includes(&resource.version)).next_back();
+    let several = many.iter().rfind(|(maturity, _)| maturity.includes(&resource.version));
     match (exact.or(version), several) {
         (Some(one), _) => one.on,
         (None, Some((_, on))) => *on,

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use self::table::{GATES, Gate};
 use super::{Errors, value};
-use crate::server::config::Feature;
+use crate::server::config::{Feature, Features};
 
 const FLAG: &str = "--feature-gates";
 
@@ -40,6 +40,9 @@ impl Stage {
 
 /// On by default, and not there in Keelson: they may be turned off.
 const ABSENT: &[&str] = &["ComponentFlagz", "ComponentStatusz", "UnknownVersionInteroperabilityProxy"];
+
+/// The gate that can be chosen: with it, watches may say whether they want initial events.
+const WATCH_LIST: &str = "WatchList";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct FeatureGates {
@@ -70,6 +73,11 @@ impl FeatureGates {
         });
         features.collect()
     }
+}
+
+/// What these features come to.
+pub(super) fn chosen(features: &[Feature]) -> Features {
+    Features { watch_list: features.iter().all(|feature| feature.name != WATCH_LIST || feature.enabled) }
 }
 
 /// The settings of component `kube`, without its name.
@@ -124,7 +132,7 @@ fn judge(name: &str, on: bool) -> Result<Option<String>, String> {
         if locked {
             return Err(format!("cannot set feature gate {name} to {on}, feature is locked to {default}"));
         }
-        if !elsewhere && !ABSENT.contains(&name) {
+        if !elsewhere && name != WATCH_LIST && !ABSENT.contains(&name) {
             return Err(not_yet());
         }
     }

@@ -20,7 +20,7 @@ pub(super) struct Generic {
     #[arg(long)]
     enable_priority_and_fairness: Option<String>,
     /// The origins whose pages may use the API from a browser (CORS), regular expressions parted by commas. Each has
-    /// to hold on to the start and the end of the host: with ^ or //, and with $ or :, as ^https://example\\.com(:|$)
+    /// to hold on to the start and the end of the host: with ^ or //, and with $ or :, as ^https://example\.com(:|$)
     /// does.
     #[arg(long)]
     cors_allowed_origins: Vec<String>,
@@ -152,7 +152,7 @@ impl Generic {
         let mut allowed_origins = Vec::new();
         for pattern in &self.cors_allowed_origins {
             // A flag without a value is no empty pattern.
-            for pattern in pattern.split(',').filter(|_| !pattern.is_empty()) {
+            for pattern in value::fields(pattern).iter().filter(|_| !pattern.is_empty()) {
                 allowed_origins.extend(errors.take("--cors-allowed-origins", origin(pattern)));
             }
         }

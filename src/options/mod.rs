@@ -183,6 +183,7 @@ impl Flags {
             data_dir,
             storage: self.etcd.read(errors),
             stores: self.etcd.read_stores(errors),
+            features: feature_gates::chosen(&gates),
             resources: self.api_enablement.read(errors),
             peers: self.peers.read(errors),
             watch_caches: self.etcd.read_caches(errors),

@@ -62,7 +62,7 @@ impl Peers {
         if !given.is_empty() {
             let flags = given.join(", ");
             let why = "Keelson does not turn to kubelets or aggregated servers yet";
-            errors.remark(format!("checked, but without effect yet: {flags}: {why}"));
+            errors.remark(format!("flags that are checked, but without effect yet: {flags}: {why}"));
         }
         config::Peers {
             kubelet_authority: path(self.kubelet_certificate_authority.as_ref()),

@@ -89,7 +89,10 @@ fn logs_and_traces_are_as_flags_say() {
     ] {
         let arguments: Vec<&str> = line.split(' ').collect();
         let errors = parse_line(&arguments).expect_err(line);
-        assert!(errors.len() == 1 && errors[0].flag == flag && errors[0].reason.contains(wanted), "{errors:?}");
+        assert!(
+            errors.len() == 1 && errors[0].flag == flag && errors[0].reason.contains(wanted),
+            "{errors:?}"
+        );
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn judge(known: &Command, matches: &ArgMatches, errors: &mut Errors) 
         }
     }
     if !useless.is_empty() {
-        errors.remark(format!("accepted for their defaults, but without effect: {}", useless.join(", ")));
+        errors.remark(format!("flags without effect, accepted for their defaults: {}", useless.join(", ")));
     }
 }
 

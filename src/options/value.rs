@@ -65,7 +65,25 @@ pub(super) fn address(text: &str) -> Result<IpAddr, String> {
 
 /// A list: the values of every use of the flag, each parted by commas.
 pub(super) fn list(values: &[String]) -> Vec<String> {
-    values.iter().filter(|v| !v.is_empty()).flat_map(|v| v.split(',')).map(str::to_owned).collect()
+    values.iter().filter(|v| !v.is_empty()).flat_map(|v| fields(v)).collect()
+}
+
+/// The texts that commas part in one value. One that begins with a quotation mark goes to the next, commas and all;
+/// two of them stand for one inside.
+pub(super) fn fields(text: &str) -> Vec<String> {
+    let (mut fields, mut field, mut quoted) = (Vec::new(), String::new(), false);
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '"' if quoted && rest.next_if_eq(&'"').is_some() => field.push('"'),
+            '"' if quoted => quoted = false,
+            '"' if field.is_empty() => quoted = true,
+            ',' if !quoted => fields.push(std::mem::take(&mut field)),
+            c => field.push(c),
+        }
+    }
+    fields.push(field);
+    fields
 }
 
 #[cfg(test)]
@@ -109,5 +127,7 @@ mod tests {
         check(&["a,b", "c"], &["a", "b", "c"]);
         check(&[""], &[]);
         check(&[], &[]);
+        check(&[r#""a,b",c"#, r#"d"e"#], &["a,b", "c", r#"d"e"#]);
+        check(&[r#""say ""a"", then","",b"#, "c,"], &[r#"say "a", then"#, "", "b", "c", ""]);
     }
 }

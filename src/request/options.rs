@@ -71,6 +71,20 @@ impl ListParameters {
         Ok(parameters)
     }
 
+    /// Refuses watches that say whether they want initial events, where the feature gate `WatchList` is off. Those that
+    /// say nothing get them as ever.
+    ///
+    /// # Errors
+    /// 422.
+    pub fn refuse_initial_events(query: &Query<'_>) -> Result<(), Status> {
+        if !query.flag("watch").unwrap_or(false) || query.flag("sendInitialEvents").is_none() {
+            return Ok(());
+        }
+        let path = Path::new("sendInitialEvents");
+        let why = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled";
+        refuse(vec![FieldError::forbidden(&path, why)], "ListOptions")
+    }
+
     fn set_defaults(&mut self) {
         let says = self.send_initial_events.is_some() || !self.resource_version_match.is_empty();
         if self.watch && !says && matches!(self.resource_version.as_str(), "" | "0") {
@@ -419,6 +433,24 @@ mod tests {
             Some(false),
         );
         check("watch=0", None);
+    }
+
+    #[test]
+    fn without_the_gate_watches_say_nothing_of_initial_events() {
+        let check = |query: &str, code: Option<u16>| {
+            let refused = ListParameters::refuse_initial_events(&Query::parse(Some(query))).err();
+            assert_eq!(refused.as_ref().map(Status::code), code, "{query}");
+            if let Some(status) = refused {
+                let why = "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: sendInitialEvents is \
+                           forbidden for watch unless the WatchList feature gate is enabled";
+                assert_eq!(status.message(), why);
+            }
+        };
+        check("watch=1", None);
+        check("watch=1&resourceVersion=0", None);
+        check("sendInitialEvents=true", None);
+        check("watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan", Some(422));
+        check("watch=1&sendInitialEvents=false", Some(422));
     }
 
     #[test]

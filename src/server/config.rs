@@ -29,6 +29,8 @@ pub struct Config {
     pub stores: Stores,
     /// What is served of the built-in resources. Default: all.
     pub resources: Vec<&'static Resource>,
+    /// Which features are on that can be chosen.
+    pub features: Features,
     /// What is shown to others when the server turns to them.
     pub peers: Peers,
     /// Which resources are read from watch caches. Default: all but events.
@@ -197,6 +199,20 @@ pub enum Storage {
     Embedded,
     /// In etcd.
     Etcd(Etcd),
+}
+
+/// Features that feature gates turn on and off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// Whether watches may say whether they want initial events (`sendInitialEvents`). Default: yes.
+    pub watch_list: bool,
+}
+
+/// The defaults of kube-apiserver.
+impl Default for Features {
+    fn default() -> Self {
+        Features { watch_list: true }
+    }
 }
 
 /// How objects are kept.

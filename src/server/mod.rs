@@ -195,7 +195,7 @@ pub enum StartError {
 /// Where it can't start.
 pub async fn run(config: Config) -> Result<(), StartError> {
     for notice in &config.notices {
-        warn!("flags {notice}");
+        warn!("{notice}");
     }
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
@@ -455,6 +455,7 @@ async fn build(
         registry.clone(),
         EndpointsConfig {
             resources: config.resources.clone(),
+            watch_list: config.features.watch_list,
             min_request_timeout: config.limits.min_watch,
             writes: lifecycle.tasks.clone(),
             admission,

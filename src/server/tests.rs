@@ -21,7 +21,7 @@ use super::*;
 use crate::authn;
 use crate::authz::{self, Mode};
 use crate::registry::ServiceNetwork;
-use crate::server::config::{Limits, Peers, Serving, Storage, Stores, WatchCaches};
+use crate::server::config::{Features, Limits, Peers, Serving, Storage, Stores, WatchCaches};
 use crate::telemetry;
 
 /// A configuration for a server on a free port of loopback, with all its files below `directory`.
@@ -48,6 +48,7 @@ pub(in crate::server) fn config(directory: &Path) -> Config {
         data_dir: directory.to_owned(),
         storage: Storage::Embedded,
         stores: Stores::default(),
+        features: Features::default(),
         resources: keelson_api::resources().iter().collect(),
         peers: Peers::default(),
         watch_caches: WatchCaches::AllBut(Vec::new()),

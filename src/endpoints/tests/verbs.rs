@@ -78,6 +78,7 @@ impl Cluster {
         let writes = TaskGroup::new();
         let config = EndpointsConfig {
             resources,
+            watch_list: true,
             min_request_timeout: Duration::from_secs(1800),
             writes: writes.clone(),
             admission: Arc::new(Chain::new(Vec::new(), &MetricRegistry::new()).unwrap()),

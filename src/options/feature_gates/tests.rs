@@ -25,6 +25,15 @@ fn what_keelson_does_may_be_said() {
 }
 
 #[test]
+fn watch_lists_can_be_turned_off() {
+    for (given, on) in [("", true), ("WatchList=true", true), ("WatchList=false", false)] {
+        let gates = FeatureGates { feature_gates: vec![given.to_owned()] };
+        let features = gates.check(&mut Errors::default());
+        assert_eq!(chosen(&features).watch_list, on, "{given}");
+    }
+}
+
+#[test]
 fn gates_that_go_are_told_of() {
     let gates = FeatureGates { feature_gates: vec!["MutatingAdmissionPolicy=true,KMSv1=false".to_owned()] };
     let mut errors = Errors::default();
@@ -48,7 +57,7 @@ fn what_it_does_not_is_refused() {
     check(&["WatchList"], &["missing bool value for WatchList"]);
     let why = "invalid value of WatchList=x, err: strconv.ParseBool: parsing \"x\": invalid syntax";
     check(&["WatchList=x"], &[why]);
-    check(&["WatchList=false"], &["WatchList=false is not supported yet by Keelson"]);
+    check(&["StorageVersionHash=false"], &["StorageVersionHash=false is not supported yet by Keelson"]);
     check(
         &["CBORServingAndStorage=true,NoSuch=false"],
         &["CBORServingAndStorage=true is not supported yet by Keelson", "unrecognized feature gate: NoSuch"],

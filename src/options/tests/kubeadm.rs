@@ -39,9 +39,11 @@ fn kubeadms_command_line_is_taken_with_one_notice() {
     let config = config(KUBEADM);
     assert_eq!(
         config.notices,
-        ["checked, but without effect yet: --kubelet-client-certificate, --kubelet-client-key, \
+        [
+            "flags that are checked, but without effect yet: --kubelet-client-certificate, --kubelet-client-key, \
          --kubelet-preferred-address-types, --proxy-client-cert-file, --proxy-client-key-file: Keelson does not turn \
-         to kubelets or aggregated servers yet",]
+         to kubelets or aggregated servers yet",
+        ]
     );
     let pair = |name: &str| {
         let file = |end: &str| format!("/etc/kubernetes/pki/{name}.{end}").into();

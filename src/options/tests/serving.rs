@@ -129,7 +129,7 @@ fn what_is_missing_by_default_is_told_where_it_is_asked_for() {
     let check = |arguments: &[&str], notices: &[&str]| assert_eq!(config(arguments).notices, notices);
     check(
         &["--profiling=false", "--contention-profiling=false", "--enable-priority-and-fairness=false"],
-        &["accepted for their defaults, but without effect: --contention-profiling"],
+        &["flags without effect, accepted for their defaults: --contention-profiling"],
     );
     check(
         &["--profiling", "--enable-priority-and-fairness"],

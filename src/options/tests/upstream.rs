@@ -101,7 +101,7 @@ fn flags_without_effect_hold_their_default_or_are_refused() {
             (facts::Kind::Duration | facts::Kind::Int | facts::Kind::Float32, "") => "0",
             (_, default) => default.trim_matches(['"', '[', ']']),
         };
-        let notice = format!("accepted for their defaults, but without effect: {flag}");
+        let notice = format!("flags without effect, accepted for their defaults: {flag}");
         assert_eq!(config(&[&format!("{flag}={default}")]).notices, [notice]);
     }
 }
