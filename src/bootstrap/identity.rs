@@ -11,7 +11,7 @@ use keelson_base::{clock, random};
 use sha2::{Digest, Sha256};
 
 use super::objects::object;
-use super::store;
+use super::{Milestones, store};
 use crate::registry::{
     Change, DeleteOptions, ListOptions, NoAdmission, Registry, ServerChange, ServerWriter, WriteContext,
 };
@@ -28,16 +28,16 @@ const DURATION: i64 = 3600;
 const COLLECTION: u64 = 360;
 
 /// Renews the lease of the server on this host until it is dropped.
-pub(super) async fn run(registry: &Registry) {
+pub(super) async fn run(registry: &Registry, milestones: &Milestones) {
     let host = host();
     let name = lease_name(&host);
     let holder = format!("{name}_{}", random::uuid());
     for turn in 0u64.. {
-        if let Err(status) = renew(registry, &host, &name, &holder).await {
+        if let Err(status) = milestones.identity.after(renew(registry, &host, &name, &holder)).await {
             tracing::error!(error = %status, lease = name, "this server's lease can't be renewed");
         }
-        if turn.is_multiple_of(COLLECTION)
-            && let Err(status) = collect(registry).await
+        if (turn.is_multiple_of(COLLECTION) || !milestones.identities_collected.is_passed())
+            && let Err(status) = milestones.identities_collected.after(collect(registry)).await
         {
             tracing::warn!(error = %status, "leases of other servers can't be looked at");
         }

@@ -7,6 +7,7 @@
 
 mod identity;
 mod kubernetes_service;
+mod milestones;
 mod objects;
 mod policy;
 #[cfg(test)]
@@ -14,13 +15,14 @@ mod tests;
 
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::{try_join3, try_join_all};
 use keelson_apimachinery::Status;
 use keelson_apimachinery::meta::Object;
 use keelson_base::clock;
 
 pub use identity::server_name;
 pub use kubernetes_service::{Endpoint, KubernetesService, Reconciler};
+pub use milestones::{Milestone, Milestones};
 
 /// The rules of the role `system:node`: what every node may do, as far as it can be told without its pods.
 pub fn node_rules() -> Vec<keelson_api::rbac::Rule> {
@@ -42,15 +44,19 @@ pub struct BootstrapError {
     pub status: Status,
 }
 
-/// Creates what is absent; where storage fails, tries again for half a minute. The service `kubernetes` has no
-/// addresses yet: [`KubernetesService`] adds them when the server is ready.
+/// Creates what is absent, and passes milestones on the way; where storage fails, tries again for half a minute. The
+/// service `kubernetes` has no addresses yet: [`KubernetesService`] adds them when the server is ready.
 ///
 /// # Errors
 /// The first object that can't be created.
-pub async fn create_missing(registry: &Registry, endpoint: &Endpoint) -> Result<(), BootstrapError> {
+pub async fn create_missing(
+    registry: &Registry,
+    endpoint: &Endpoint,
+    milestones: &Milestones,
+) -> Result<(), BootstrapError> {
     let deadline = clock::monotonic() + PATIENCE;
     loop {
-        match create_all(registry, endpoint).await {
+        match create_all(registry, endpoint, milestones).await {
             Err(error) if error.status.code() >= 500 && clock::monotonic() < deadline => {
                 tracing::warn!(%error, "the cluster can't be set up yet");
                 clock::sleep(Duration::from_secs(1)).await;
@@ -60,28 +66,41 @@ pub async fn create_missing(registry: &Registry, endpoint: &Endpoint) -> Result<
     }
 }
 
-async fn create_all(registry: &Registry, endpoint: &Endpoint) -> Result<(), BootstrapError> {
+async fn create_all(
+    registry: &Registry,
+    endpoint: &Endpoint,
+    milestones: &Milestones,
+) -> Result<(), BootstrapError> {
+    let all = |new: Vec<New>| try_join_all(new.into_iter().map(|new| create(registry, new)));
     // Objects in namespaces come after those.
-    let first = objects::cluster_wide(registry);
-    try_join_all(first.into_iter().map(|new| create(registry, new))).await?;
+    try_join3(
+        milestones.namespaces.after(all(objects::namespaces(registry).collect())),
+        milestones.priority_classes.after(all(objects::priority_classes(registry).collect())),
+        create(registry, objects::service_range(registry)),
+    )
+    .await?;
     let service = async {
         // It takes its address out of the range.
-        objects::mark_service_range_ready(registry).await?;
-        create(registry, objects::kubernetes_service(registry, endpoint)).await
+        milestones.service_range.after(objects::mark_service_range_ready(registry)).await?;
+        let service = create(registry, objects::kubernetes_service(registry, endpoint));
+        milestones.kubernetes_service.after(service).await
     };
     let tracking = create(registry, objects::legacy_token_tracking(registry));
-    futures::future::try_join3(service, tracking, policy::ensure(registry)).await.map(|_| ())
+    let tracking = milestones.legacy_token_tracking.after(tracking);
+    try_join3(service, tracking, policy::ensure(registry, milestones)).await.map(|_| ())
 }
 
 /// Looks after what changes or may be changed while the server runs: its identity lease, flow control's
 /// objects, and what services hold. Ends when it is dropped.
-pub async fn maintain(registry: &Registry) {
+pub async fn maintain(registry: &Registry, milestones: &Milestones) {
     let repair = async {
-        if let Some(repair) = ServiceRepair::new(registry) {
-            repair.run().await;
+        match ServiceRepair::new(registry) {
+            Some(repair) => repair.run(|| milestones.service_repair.pass()).await,
+            None => milestones.service_repair.pass(),
         }
     };
-    futures::future::join3(identity::run(registry), policy::maintain_flow_control(registry), repair).await;
+    let identity = identity::run(registry, milestones);
+    futures::future::join3(identity, policy::maintain_flow_control(registry), repair).await;
 }
 
 /// An object that is to be there.

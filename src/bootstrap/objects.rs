@@ -28,31 +28,33 @@ const PRIORITY_CLASSES: [(&str, i64, &str); 2] = [
 /// The name of the service that leads to the servers, and of the range that it is in.
 pub(super) const KUBERNETES: &str = "kubernetes";
 
-/// The objects without namespaces, and the namespaces.
-pub(super) fn cluster_wide(registry: &Registry) -> Vec<New> {
-    let new = |group, plural, text: String| New {
-        group,
-        plural,
-        namespace: None,
-        object: object(registry, group, plural, &text),
-    };
-    let namespaces =
-        NAMESPACES.iter().map(|name| new("", "namespaces", format!(r#"{{"metadata":{{"name":"{name}"}}}}"#)));
-    let classes = PRIORITY_CLASSES.iter().map(|(name, value, description)| {
+/// An object without a namespace.
+fn new(registry: &Registry, group: &'static str, plural: &'static str, text: &str) -> New {
+    New { group, plural, namespace: None, object: object(registry, group, plural, text) }
+}
+
+/// The namespaces.
+pub(super) fn namespaces(registry: &Registry) -> impl Iterator<Item = New> {
+    NAMESPACES.iter().map(move |name| {
+        new(registry, "", "namespaces", &format!(r#"{{"metadata":{{"name":"{name}"}}}}"#))
+    })
+}
+
+/// The priority classes.
+pub(super) fn priority_classes(registry: &Registry) -> impl Iterator<Item = New> {
+    PRIORITY_CLASSES.iter().map(move |(name, value, description)| {
         let text = format!(
             r#"{{"metadata":{{"name":"{name}"}},"value":{value},"description":"{description}","preemptionPolicy":"PreemptLowerPriority"}}"#
         );
-        new("scheduling.k8s.io", "priorityclasses", text)
-    });
-    let range = new(
-        "networking.k8s.io",
-        "servicecidrs",
-        format!(
-            r#"{{"metadata":{{"name":"{KUBERNETES}"}},"spec":{{"cidrs":[{}]}}}}"#,
-            cidrs(registry).join(",")
-        ),
-    );
-    namespaces.chain(classes).chain([range]).collect()
+        new(registry, "scheduling.k8s.io", "priorityclasses", &text)
+    })
+}
+
+/// The range that services have their addresses from.
+pub(super) fn service_range(registry: &Registry) -> New {
+    let cidrs = cidrs(registry).join(",");
+    let text = format!(r#"{{"metadata":{{"name":"{KUBERNETES}"}},"spec":{{"cidrs":[{cidrs}]}}}}"#);
+    new(registry, "networking.k8s.io", "servicecidrs", &text)
 }
 
 /// Since when service account tokens without an end are looked after: the token cleaner wants to know.

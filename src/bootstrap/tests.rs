@@ -51,7 +51,7 @@ pub(super) fn endpoint(address: &str) -> Endpoint {
 #[tokio::test]
 async fn a_fresh_cluster_holds_what_kube_apiserver_creates() {
     let fresh = Fresh::new("10.0.0.0/24").await;
-    create_missing(&fresh.registry, &endpoint("192.0.2.1")).await.unwrap();
+    create_missing(&fresh.registry, &endpoint("192.0.2.1"), &Milestones::default()).await.unwrap();
     for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
         let namespace = fresh.get("", "namespaces", "", name).await;
         assert_eq!(namespace.str_at(&["status", "phase"]), "Active");
@@ -86,12 +86,13 @@ async fn several_servers_create_everything_once_and_change_nothing_later() {
     let fresh = Fresh::new("10.0.0.0/24,fd00::/112").await;
     let others: Vec<_> = (0..4).map(|_| registry(&fresh.embedded, "10.0.0.0/24,fd00::/112")).collect();
     let here = endpoint("192.0.2.1");
-    let all = others.iter().map(|registry| create_missing(registry, &here));
+    let milestones = Milestones::default();
+    let all = others.iter().map(|registry| create_missing(registry, &here, &milestones));
     futures::future::try_join_all(all).await.unwrap();
     let addresses = fresh.registry.store("networking.k8s.io", "ipaddresses").unwrap();
     assert_eq!(addresses.list(None, &ListOptions::default()).await.unwrap().items.len(), 1);
     let before = fresh.embedded.current_revision().await.unwrap();
-    create_missing(&fresh.registry, &here).await.unwrap();
+    create_missing(&fresh.registry, &here, &Milestones::default()).await.unwrap();
     assert_eq!(fresh.embedded.current_revision().await.unwrap(), before);
     fresh.embedded.close().await.unwrap();
 }
@@ -99,7 +100,7 @@ async fn several_servers_create_everything_once_and_change_nothing_later() {
 #[tokio::test]
 async fn the_service_leads_to_the_servers_that_are_there() {
     let fresh = Fresh::new("10.0.0.0/24").await;
-    create_missing(&fresh.registry, &endpoint("192.0.2.2")).await.unwrap();
+    create_missing(&fresh.registry, &endpoint("192.0.2.2"), &Milestones::default()).await.unwrap();
     let server_of = |address, reconciler| {
         KubernetesService::new(Arc::clone(&fresh.registry), endpoint(address), reconciler).unwrap()
     };
@@ -156,7 +157,7 @@ async fn the_service_leads_to_the_servers_that_are_there() {
 async fn what_somebody_deletes_comes_back_and_ports_are_left_alone_between() {
     let fresh = Fresh::new("10.0.0.0/24").await;
     let here = Endpoint { node_port: Some(30443), ..endpoint("192.0.2.1") };
-    create_missing(&fresh.registry, &here).await.unwrap();
+    create_missing(&fresh.registry, &here, &Milestones::default()).await.unwrap();
     let server = KubernetesService::new(Arc::clone(&fresh.registry), here, Reconciler::Lease).unwrap();
     let port = async || {
         let endpoints = fresh.get("", "endpoints", "default", "kubernetes").await;
@@ -323,13 +324,17 @@ impl Fresh {
 async fn servers_that_start_at_once_over_a_slow_store_agree() {
     let calm = Fresh::new("10.0.0.0/24").await;
     let here = endpoint("192.0.2.1");
-    create_missing(&calm.registry, &here).await.unwrap();
+    create_missing(&calm.registry, &here, &Milestones::default()).await.unwrap();
     let wanted = calm.policy().await;
     assert!(wanted.len() > 100, "{}", wanted.len());
     let fresh = Fresh::new("10.0.0.0/24").await;
     let slow = Arc::new(Slow { inner: fresh.embedded.clone(), calls: AtomicU64::new(0) });
     let servers: Vec<_> = (0..3).map(|_| registry_over(slow.clone(), "10.0.0.0/24")).collect();
-    let begin = || futures::future::try_join_all(servers.iter().map(|server| create_missing(server, &here)));
+    let milestones = Milestones::default();
+    let begin = || {
+        let all = servers.iter().map(|server| create_missing(server, &here, &milestones));
+        futures::future::try_join_all(all)
+    };
     begin().await.unwrap();
     assert_eq!(fresh.policy().await, wanted);
     // Some of it is deleted, and some is changed; the servers come again.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use keelson_base::latch::Latch;
 use keelson_base::shutdown::Signal;
 use keelson_base::trace::Tracer;
 use regex::Regex;
@@ -23,6 +24,7 @@ use super::hsts::HstsLayer;
 use super::impersonation::ImpersonationLayer;
 use super::in_flight::InFlightLayer;
 use super::metrics::MetricsLayer;
+use super::not_ready::NotReadyLayer;
 use super::panic_recovery::PanicRecoveryLayer;
 use super::request_deadline::RequestDeadlineLayer;
 use super::request_info::RequestInfoLayer;
@@ -62,6 +64,8 @@ pub struct Parts {
     pub end_watches: Signal,
     /// From when on new requests are told to come back, where they are.
     pub refuse: Signal,
+    /// Set when the server was ready once, where requests are refused until then.
+    pub ready_once: Option<Latch>,
     /// What `Strict-Transport-Security` says; no such header where absent.
     pub strict_transport_security: Option<HeaderValue>,
     /// With how many of its requests a connection over HTTP/2 ends, between 0 and 1.
@@ -103,6 +107,7 @@ where
             impersonation: Arc::new(Impersonation::new(parts.authorizer.clone())),
             metrics: metrics(),
         })
+        .layer(NotReadyLayer { ready_once: parts.ready_once.clone() })
         .layer(InFlightLayer::new(parts.max_reading, parts.max_mutating, metrics()))
         .layer(AuthorizationLayer { authorizer: parts.authorizer.clone(), metrics: metrics() })
         .layer(MetricsLayer { metrics: metrics() })

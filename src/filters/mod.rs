@@ -20,6 +20,7 @@ pub mod impersonation;
 pub mod in_flight;
 pub mod labels;
 pub mod metrics;
+pub mod not_ready;
 pub mod panic_recovery;
 pub mod request_deadline;
 pub mod request_info;

@@ -15,7 +15,7 @@ use crate::endpoints::respond;
 use crate::request::{Request, Response};
 
 /// What is answered still.
-const EXEMPT: [&str; 4] = ["/readyz", "/livez", "/healthz", "/metrics"];
+pub(super) const EXEMPT: [&str; 4] = ["/readyz", "/livez", "/healthz", "/metrics"];
 /// Who is answered still: other servers of this cluster.
 const EXEMPT_AGENT: &[u8] = b"kube-apiserver/";
 

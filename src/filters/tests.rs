@@ -56,6 +56,7 @@ fn bench(mode: Mode, max_reading: Option<u32>) -> Bench {
         in_flight: in_flight.clone(),
         end_watches: end_watches.signal(),
         refuse: refuse.signal(),
+        ready_once: None,
         watches: TaskTracker::new(),
         watch_grace: Duration::ZERO,
         strict_transport_security: None,

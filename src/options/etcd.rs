@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Errors, metrics, path, value};
 use crate::server::config::{
-    CertificateFiles, Etcd as EtcdConfig, MetricIntervals, Storage, Stores, WatchCaches,
+    CertificateFiles, Etcd as EtcdConfig, Health, MetricIntervals, Storage, Stores, WatchCaches,
 };
 
 const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
@@ -28,6 +28,9 @@ pub(super) struct Etcd {
     /// The certificate to show to etcd.
     #[arg(long)]
     etcd_certfile: Option<String>,
+    /// How long etcd may take to answer the health check etcd; 0s for the default.
+    #[arg(long)]
+    etcd_healthcheck_timeout: Option<String>,
     /// The key of --etcd-certfile.
     #[arg(long)]
     etcd_keyfile: Option<String>,
@@ -45,6 +48,9 @@ pub(super) struct Etcd {
     /// What every key starts with.
     #[arg(long)]
     etcd_prefix: Option<String>,
+    /// How long etcd may take to answer the health check etcd-readiness; 0s for the default.
+    #[arg(long)]
+    etcd_readycheck_timeout: Option<String>,
     /// The servers of one etcd cluster, as scheme://ip:port, parted by commas. Without it, objects are kept
     /// in --data-dir.
     #[arg(long)]
@@ -155,6 +161,20 @@ impl Etcd {
     pub(super) fn read_metric_intervals(&self, errors: &mut Errors) -> MetricIntervals {
         let (counts, sizes) = (&self.etcd_count_metric_poll_period, &self.etcd_db_metric_poll_interval);
         metrics::intervals(counts.as_ref(), sizes.as_ref(), errors)
+    }
+
+    /// Sets how long etcd may take to answer health checks; the embedded store is given the same time.
+    pub(super) fn read_health(&self, errors: &mut Errors, health: &mut Health) {
+        for (flag, given, timeout) in [
+            ("--etcd-healthcheck-timeout", &self.etcd_healthcheck_timeout, &mut health.storage_timeout),
+            ("--etcd-readycheck-timeout", &self.etcd_readycheck_timeout, &mut health.storage_ready_timeout),
+        ] {
+            // As upstream's, 0 stands for the default.
+            let given = errors.value(flag, given.as_ref(), value::duration, *timeout);
+            if !given.is_zero() {
+                *timeout = given;
+            }
+        }
     }
 
     pub(super) fn read_caches(&self, errors: &mut Errors) -> WatchCaches {

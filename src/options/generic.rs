@@ -7,7 +7,7 @@ use http::HeaderValue;
 use regex::Regex;
 
 use super::{Errors, value};
-use crate::server::config::{Ending, Http, Limits};
+use crate::server::config::{Ending, Health, Http, Limits};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Generic {
@@ -32,6 +32,9 @@ pub(super) struct Generic {
     /// from 0 to 0.02. Not for single servers.
     #[arg(long)]
     goaway_chance: Option<String>,
+    /// For how long after its start /livez takes what is left to be done then (its post-start hooks) as done.
+    #[arg(long)]
+    livez_grace_period: Option<String>,
     /// How many requests that don't only read may be served at once; 0 for any number. Members of system:masters
     /// count, but are never refused.
     #[arg(long)]
@@ -49,6 +52,10 @@ pub(super) struct Generic {
     /// How long a request may take, unless it asks for less. Watches are not bound by it.
     #[arg(long)]
     request_timeout: Option<String>,
+    /// Whether requests are answered with 503 and Retry-After until the server was ready once; those for its health
+    /// and its metrics are not.
+    #[arg(long)]
+    send_retry_after_while_not_ready_once: Option<String>,
     /// How long requests are still served, with /readyz failing, after the server was asked to end.
     #[arg(long)]
     shutdown_delay_duration: Option<String>,
@@ -60,6 +67,9 @@ pub(super) struct Generic {
     /// together, when all other requests are finished.
     #[arg(long)]
     shutdown_watch_termination_grace_period: Option<String>,
+    /// For how long at most the server counts as not ready while its watch caches get their objects.
+    #[arg(long)]
+    storage_initialization_timeout: Option<String>,
     /// What browsers are told of HTTPS (HSTS), parted by commas: max-age=SECONDS, includeSubDomains, preload.
     #[arg(long)]
     strict_transport_security_directives: Vec<String>,
@@ -73,6 +83,7 @@ pub(super) struct Values {
     pub(super) shutdown_delay: Duration,
     pub(super) ending: Ending,
     pub(super) external_hostname: Option<String>,
+    pub(super) health: Health,
 }
 
 impl Generic {
@@ -106,6 +117,7 @@ impl Generic {
             ));
         }
         Values {
+            health: self.health(errors),
             http: self.http(errors),
             ending: Ending {
                 send_retry_after: errors.value(
@@ -148,6 +160,31 @@ impl Generic {
 }
 
 impl Generic {
+    fn health(&self, errors: &mut Errors) -> Health {
+        let defaults = Health::default();
+        Health {
+            livez_grace: errors.value(
+                "--livez-grace-period",
+                self.livez_grace_period.as_ref(),
+                value::duration,
+                defaults.livez_grace,
+            ),
+            storage_initialization: errors.value(
+                "--storage-initialization-timeout",
+                self.storage_initialization_timeout.as_ref(),
+                value::duration,
+                defaults.storage_initialization,
+            ),
+            refuse_until_ready: errors.value(
+                "--send-retry-after-while-not-ready-once",
+                self.send_retry_after_while_not_ready_once.as_ref(),
+                value::boolean,
+                defaults.refuse_until_ready,
+            ),
+            ..defaults
+        }
+    }
+
     fn http(&self, errors: &mut Errors) -> Http {
         let mut allowed_origins = Vec::new();
         for pattern in &self.cors_allowed_origins {

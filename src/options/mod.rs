@@ -164,6 +164,8 @@ impl Flags {
     fn read(&self, environment: &Environment, errors: &mut Errors) -> Config {
         let data_dir = self.storage.read(environment, errors);
         let generic = self.generic.read(errors);
+        let mut health = generic.health.clone();
+        self.etcd.read_health(errors, &mut health);
         let features = self.features.read(errors);
         self.compatibility.check(errors);
         let gates = self.feature_gates.check(errors);
@@ -197,6 +199,7 @@ impl Flags {
             services: features.services,
             allow_privileged: features.allow_privileged,
             event_ttl: features.event_ttl,
+            health,
             shutdown_delay: generic.shutdown_delay,
             ending: generic.ending,
             logging: self.logs.read(errors),

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use keelson_base::shutdown::Signal;
-use keelson_base::task::{TaskGroup, blocking};
+use keelson_base::task::blocking;
 use tracing::warn;
 
 use super::authentication_trust::Trust;
 use super::bootstrap_tokens::BootstrapSecrets;
 use super::config::Config;
+use super::follow::Following;
 use super::identity::Identity;
 use super::issuers::Issuers;
 use super::objects::Snapshots;
@@ -21,6 +21,7 @@ use crate::authn::token_cache::{Cached, KEPT_FOR};
 use crate::authn::webhook::WebhookTokens;
 use crate::authn::{Anonymous, Authenticator, Metrics, webhook};
 use crate::authz::{Mode, Source};
+use crate::bootstrap::Milestone;
 use crate::outbound::{ClientMetrics, kubeconfig};
 use crate::registry::Registry;
 
@@ -50,9 +51,10 @@ pub(super) struct Parts<'a> {
     pub(super) metrics: Metrics,
     /// Counts what webhooks are asked.
     pub(super) clients: ClientMetrics,
-    /// Where what it follows is followed, until the signal.
-    pub(super) tasks: &'a TaskGroup,
-    pub(super) end: &'a Signal,
+    /// With what it follows what it follows.
+    pub(super) following: &'a Following<'a>,
+    /// Passed when others were told whom the server believes.
+    pub(super) trust_told: &'a Milestone,
 }
 
 /// Whoever says who sends a request.
@@ -60,7 +62,7 @@ pub(super) struct Parts<'a> {
 /// # Errors
 /// Configuration files that can't be used; what the registry says of the first reading of what is followed.
 pub(super) async fn authenticator(parts: Parts<'_>) -> Result<Authenticator, StartError> {
-    let Parts { config, identity, issuers, snapshots, registry, metrics, clients, tasks, end } = parts;
+    let Parts { config, identity, issuers, snapshots, registry, metrics, clients, following, trust_told } = parts;
     let authentication = &config.authentication;
     let audiences = &authentication.api_audiences;
     let mut authenticator =
@@ -72,7 +74,7 @@ pub(super) async fn authenticator(parts: Parts<'_>) -> Result<Authenticator, Sta
         authenticator = authenticator.with_front_proxy(FrontProxy::new(authorities.clone(), config));
     }
     let trust = Trust::new(registry, identity.authorities.clone(), front_proxy);
-    trust.map_err(StartError::Trust)?.keep(tasks, end);
+    trust.map_err(StartError::Trust)?.keep(following, trust_told.clone());
 
     // The order of upstream: what is local comes first.
     let mut judges: Vec<Arc<dyn TokenAuthenticator>> = Vec::new();
@@ -89,7 +91,7 @@ pub(super) async fn authenticator(parts: Parts<'_>) -> Result<Authenticator, Sta
     );
     judges.push(Arc::new(verifier.with_metrics(metrics)));
     if authentication.bootstrap_tokens {
-        let secrets = BootstrapSecrets::begin(registry, tasks, end).await.map_err(StartError::Trust)?;
+        let secrets = BootstrapSecrets::begin(registry, following).await.map_err(StartError::Trust)?;
         let tokens = BootstrapTokens::new(Arc::new(secrets));
         judges.push(Arc::new(ForServer::new(tokens, audiences.clone())));
     }

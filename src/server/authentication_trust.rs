@@ -13,7 +13,6 @@ use base64::engine::general_purpose::STANDARD;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Map, Status, Value};
 use keelson_base::shutdown::Signal;
-use keelson_base::task::TaskGroup;
 use keelson_base::{clock, random};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -21,8 +20,9 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::follow::{Follower, Target};
+use super::follow::{Follower, Following, Target};
 use crate::authn::{ClientAuthorities, front_proxy};
+use crate::bootstrap::Milestone;
 use crate::registry::{
     Change, DeleteOptions, NoAdmission, Registry, ServerWriter, Store, WriteContext, note_server,
 };
@@ -70,11 +70,14 @@ impl Trust {
         Ok(Trust { store, clients, front_proxy })
     }
 
-    /// Keeps the ConfigMap in `tasks` until `end`: looks at it each minute, when authorities are exchanged, and when
+    /// Keeps the ConfigMap: looks at it each minute, when authorities are exchanged, and when
     /// it comes or goes.
-    pub(super) fn keep(self, tasks: &TaskGroup, end: &Signal) {
+    /// Passes `told` when that has succeeded once.
+    pub(super) fn keep(self, following: &Following<'_>, told: Milestone) {
+        let Following { tasks, end, followers } = following;
         let follower = Follower::new(self.store.clone(), Presence(watch::Sender::new(false)));
         let follower = Arc::new(follower.only(NAMESPACE, format!("metadata.name={NAME}")));
+        followers.add(&follower);
         let presence = follower.target.0.subscribe();
         let following = async move {
             loop {
@@ -84,19 +87,22 @@ impl Trust {
                 }
             }
         };
-        let end_following = end.clone();
+        let end_following = Signal::clone(end);
         tasks.spawn("authentication-trust-watch", async move { end_following.unless_begun(following).await });
-        let end = end.clone();
-        tasks.spawn("authentication-trust", async move { end.unless_begun(self.run(presence)).await });
+        let end = Signal::clone(end);
+        tasks.spawn("authentication-trust", async move { end.unless_begun(self.run(presence, told)).await });
     }
 
-    async fn run(self, mut presence: watch::Receiver<bool>) {
+    async fn run(self, mut presence: watch::Receiver<bool>, told: Milestone) {
         let mut clients = self.clients.replacements();
         let mut proxies = self.front_proxy.as_ref().map(|(_, authorities)| authorities.replacements());
         let mut wait = RETRY;
         loop {
             match self.write().await {
-                Ok(()) => wait = LOOK_EVERY,
+                Ok(()) => {
+                    told.pass();
+                    wait = LOOK_EVERY;
+                }
                 Err(status) => {
                     error!(error = %status, "{NAMESPACE}/{NAME} can't be kept");
                     wait = if wait >= LOOK_EVERY { RETRY } else { (wait * 2).min(LOOK_EVERY) };

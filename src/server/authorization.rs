@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use keelson_base::clock;
 use keelson_base::shutdown::Signal;
-use keelson_base::task::{TaskGroup, blocking};
+use keelson_base::task::blocking;
 
+use super::follow::Following;
 use super::{StartError, node, rbac};
 use crate::authz::config::{Follower, Held};
 use crate::authz::rbac::Escalation;
@@ -75,19 +76,18 @@ pub(super) async fn authorizer(
     prepared: Prepared,
     registry: &Arc<Registry>,
     metrics: &Metrics,
-    tasks: &TaskGroup,
-    end: &Signal,
+    following: &Following<'_>,
 ) -> Result<(Arc<dyn Authorizer>, Arc<Escalation>), StartError> {
     let Prepared { followed, configured, policies } = prepared;
     let modes: Vec<Mode> = configured.iter().map(|c| c.mode).collect();
     // Whatever decides, who writes RBAC's objects may not give more rights than RBAC gave.
-    let rbac = rbac::begin(registry, tasks, end).await.map_err(StartError::Policy)?;
+    let rbac = rbac::begin(registry, following).await.map_err(StartError::Policy)?;
     let mut lasting = Lasting::default();
     if modes.contains(&Mode::Rbac) {
         lasting.rbac = Some(Arc::new(rbac.clone()));
     }
     if modes.contains(&Mode::Node) {
-        lasting.node = Some(Arc::new(node::begin(registry, metrics, tasks, end).await?));
+        lasting.node = Some(Arc::new(node::begin(registry, metrics, following)?));
     }
     if let Some(policies) = policies {
         lasting.abac = Some(Arc::new(policies));
@@ -103,7 +103,7 @@ pub(super) async fn authorizer(
             let follower = blocking(move || Follower::new(path, read, lasting, own, &shared, &server)).await;
             let follower = follower.map_err(|why| failed(CONFIG, why))?;
             let authorizer = follower.authorizer();
-            tasks.spawn("authorization-config", follow(follower, end.clone()));
+            following.tasks.spawn("authorization-config", follow(follower, following.end.clone()));
             authorizer
         }
     };

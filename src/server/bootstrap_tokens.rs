@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, Text};
-use keelson_base::shutdown::Signal;
-use keelson_base::task::TaskGroup;
 use parking_lot::RwLock;
 
-use super::follow::{Follower, Target};
+use super::follow::{Follower, Following, Target};
 use crate::authn::bootstrap_token::{NAMESPACE, SECRET_TYPE, Secrets};
 use crate::registry::Registry;
 
@@ -22,16 +20,17 @@ struct Snapshot {
 }
 
 impl BootstrapSecrets {
-    /// Reads the secrets, and follows them in `tasks` until `end`.
+    /// Reads the secrets, and follows them.
     ///
     /// # Errors
     /// What the registry says of the first reading.
-    pub(super) async fn begin(registry: &Registry, tasks: &TaskGroup, end: &Signal) -> Result<Self, Status> {
+    pub(super) async fn begin(registry: &Registry, following: &Following<'_>) -> Result<Self, Status> {
         let store = registry.store("", "secrets").ok_or_else(|| Status::internal("there are no secrets"))?;
         let follower = Follower::new(store.clone(), Snapshot::default());
         let follower = Arc::new(follower.only(NAMESPACE, format!("type={SECRET_TYPE}")));
-        let (events, followed, end) = (follower.load().await?, follower.clone(), end.clone());
-        tasks.spawn("bootstrap-tokens", async move { end.unless_begun(followed.follow(events)).await });
+        following.followers.add(&follower);
+        let (events, followed, end) = (follower.load().await?, follower.clone(), following.end.clone());
+        following.tasks.spawn("bootstrap-tokens", async move { end.unless_begun(followed.follow(events)).await });
         Ok(BootstrapSecrets(follower))
     }
 }

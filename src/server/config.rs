@@ -56,6 +56,8 @@ pub struct Config {
     pub compaction_interval: Duration,
     /// How long events are kept. Default: one hour.
     pub event_ttl: Duration,
+    /// What the server's health is made of.
+    pub health: Health,
     /// How long requests are still served after the server was asked to end. Default: none.
     pub shutdown_delay: Duration,
     /// How the server ends beyond that.
@@ -120,6 +122,34 @@ pub struct KubernetesService {
     pub reconciler: Reconciler,
     /// The port on which nodes lead to it; none by default.
     pub node_port: Option<u16>,
+}
+
+/// What the server's health is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// For how long `/livez` counts what is left to be done at the start as done. Default: none.
+    pub livez_grace: Duration,
+    /// How long storage may take to answer the check `etcd`. Default: two seconds.
+    pub storage_timeout: Duration,
+    /// The same for the check `etcd-readiness`.
+    pub storage_ready_timeout: Duration,
+    /// For how long the server counts as not ready while watch caches get their objects. Default: one minute.
+    pub storage_initialization: Duration,
+    /// Whether requests are answered with 503 until the server was ready once. Default: no.
+    pub refuse_until_ready: bool,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        let two_seconds = Duration::from_secs(2);
+        Health {
+            livez_grace: Duration::ZERO,
+            storage_timeout: two_seconds,
+            storage_ready_timeout: two_seconds,
+            storage_initialization: Duration::from_secs(60),
+            refuse_until_ready: false,
+        }
+    }
 }
 
 /// How the server ends.

@@ -14,15 +14,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{Either, ready};
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, Entry, SEC_WEBSOCKET_PROTOCOL};
-use http::{HeaderMap, Method};
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, Entry, HeaderValue, SEC_WEBSOCKET_PROTOCOL,
+};
+use http::{HeaderMap, Method, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use keelson_base::clock;
+use keelson_base::clock::{self, Instant};
 use keelson_base::shutdown::Signal;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -67,6 +69,10 @@ const ERROR_RESETS: usize = 1024;
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: usize = 4 << 20;
 
+/// How long a connection waits for its first request, and over HTTP/1.1 for one more, when the server takes no more
+/// of them: who sends one just then must not find the connection closed. The answer says that it ends.
+const LAST_REQUEST: Duration = Duration::from_secs(1);
+
 /// What connections share.
 #[derive(Clone)]
 pub(super) struct Settings {
@@ -110,7 +116,8 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, settings: Setting
     let outlet = stream.outlet();
     let io = TokioIo::new(stream);
     let switch = Arc::new(Mutex::new(None));
-    let service = service(connection.clone(), settings.chain.clone(), activity.clone(), switch.clone());
+    let (chain, drain) = (settings.chain.clone(), settings.drain.clone());
+    let service = service(connection.clone(), chain, activity.clone(), switch.clone(), drain);
     let outcome = if http2 {
         let http = http2_builder(&settings).serve_connection(io, service);
         drive(http, Graceful::http2, &outlet, &connection, &activity, &settings.drain).await
@@ -219,6 +226,7 @@ fn service(
     chain: Chain,
     activity: Arc<Activity>,
     switch: Arc<Mutex<Option<Switch>>>,
+    drain: Signal,
 ) -> impl hyper::service::Service<
     http::Request<Incoming>,
     Response = http::Response<Body>,
@@ -234,6 +242,7 @@ fn service(
         hide_credentials(request.headers_mut());
         let switching = request.extensions_mut().remove::<OnUpgrade>().map(|on| (on, switch.clone()));
         let is_head = request.method() == Method::HEAD;
+        let last = (!connection.is_http2()).then(|| drain.clone());
         let answer = match fault {
             Some(fault) => Either::Left(ready(Ok(fault.answer()))),
             None => Either::Right(chain.clone().call(request)),
@@ -245,6 +254,9 @@ fn service(
             {
                 let body = std::mem::replace(answer.body_mut(), crate::request::empty());
                 *switch.lock() = Some(Switch { connection, upgrade, body });
+            }
+            if last.is_some_and(|drain| drain.has_begun()) && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             let answer = if is_head { without_body(answer) } else { answer };
             Ok(answer.map(|body| WatchedBody::new(body, active)))
@@ -284,17 +296,30 @@ where
 {
     let mut http = pin!(http);
     let mut ending = false;
+    // Until when a request is waited for, as the server takes no more.
+    let mut last_request: Option<Instant> = None;
     let mut watchdog = Watchdog::new(connection.is_http2());
     loop {
+        let patience = async {
+            match last_request {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => drain.begun().await,
+            }
+        };
         tokio::select! {
             outcome = poll_fn(|context| {
                 let polled = http.as_mut().poll(context);
                 outlet.flush(context, activity.has_several());
                 polled
             }) => return outcome.map_err(BoxError::from),
-            () = drain.begun(), if !ending => {
-                ending = true;
-                graceful(http.as_mut());
+            () = patience, if !ending => {
+                // HTTP/2 tells clients which of their requests will not be answered.
+                if last_request.is_some() || connection.is_http2() && activity.has_begun() {
+                    ending = true;
+                    graceful(http.as_mut());
+                } else {
+                    last_request = Some(clock::monotonic() + LAST_REQUEST);
+                }
             }
             () = connection.close_wanted(), if !ending => {
                 ending = true;

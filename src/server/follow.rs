@@ -4,11 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures::StreamExt;
 use keelson_apimachinery::Status;
 use keelson_apimachinery::codec::protobuf::Part;
 use keelson_apimachinery::meta::Object;
+use keelson_base::shutdown::Signal;
+use keelson_base::task::TaskGroup;
 use keelson_base::{clock, random};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -150,6 +154,11 @@ impl<T: Target> Follower<T> {
         }
     }
 
+    /// Whether it sees all that is written to its resource.
+    fn is_whole(&self) -> bool {
+        self.namespace.is_none() && self.selected.is_empty()
+    }
+
     fn apply(&self, event: &WatchEvent) {
         if matches!(event.kind, WatchEventKind::Bookmark | WatchEventKind::InitialEventsEnd) {
             return;
@@ -174,5 +183,71 @@ impl<T: Target> Follower<T> {
                 None
             }
         }
+    }
+}
+
+/// With what resources are followed.
+pub(super) struct Following<'a> {
+    /// Where the tasks are.
+    pub(super) tasks: &'a TaskGroup,
+    /// Until when.
+    pub(super) end: &'a Signal,
+    /// Where it is noted what is followed.
+    pub(super) followers: &'a Followers,
+}
+
+/// All that the server keeps in memory of resources, for telling whether it is there. Clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Followers {
+    all: Arc<Mutex<Vec<Arc<dyn Synced>>>>,
+}
+
+/// Something that is to show what storage has.
+#[async_trait]
+trait Synced: Send + Sync {
+    /// The resource.
+    fn plural(&self) -> &str;
+
+    /// Whether it has shown it once.
+    fn has_synced(&self) -> bool;
+
+    /// Waits until it shows what this server wrote.
+    async fn sync(&self);
+}
+
+#[async_trait]
+impl<T: Target> Synced for Follower<T> {
+    fn plural(&self) -> &str {
+        &self.store.resource().plural
+    }
+
+    fn has_synced(&self) -> bool {
+        self.is_loaded()
+    }
+
+    async fn sync(&self) {
+        self.loaded().await;
+        if self.is_whole() {
+            self.catch_up().await;
+        }
+    }
+}
+
+impl Followers {
+    /// Notes that something is followed.
+    pub(super) fn add<T: Target>(&self, follower: &Arc<Follower<T>>) {
+        self.all.lock().push(follower.clone());
+    }
+
+    /// The resources that were not read yet.
+    pub(super) fn behind(&self) -> Vec<String> {
+        let all = self.all.lock();
+        all.iter().filter(|one| !one.has_synced()).map(|one| one.plural().to_owned()).collect()
+    }
+
+    /// Waits until all that is followed by now was read, and shows what this server wrote.
+    pub(super) async fn synced(&self) {
+        let all = self.all.lock().clone();
+        futures::future::join_all(all.iter().map(|one| one.sync())).await;
     }
 }

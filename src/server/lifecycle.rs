@@ -4,8 +4,10 @@
 //! asked to end ── `ending`: /readyz fails; everything is served still
 //!   │  --shutdown-delay-duration: load balancers find out
 //!   ├─ the server's address is withdrawn from the service `kubernetes`
-//!   ├─ `drain`: no new connections; open ones take no further requests (GOAWAY). With --shutdown-send-retry-after
-//!   │  `refuse` comes first: new requests are answered with 429, and `drain` follows those in flight
+//!   ├─ `drain`: no new connections but those that the kernel accepted already. Open ones end: over HTTP/2 with
+//!   │  GOAWAY, over HTTP/1.1 with the next answer, or when they stay idle; a connection that had no request yet is
+//!   │  given time for one. With --shutdown-send-retry-after `refuse` comes first: new requests are answered with
+//!   │  429, and `drain` follows those in flight
 //!   │  requests in flight finish, for as long as a request may take
 //!   ├─ `end_watches`: long-running answers end. With --shutdown-watch-termination-grace-period it comes with
 //!   │  `drain` or `refuse`, and they end one after another
@@ -50,6 +52,20 @@ pub(super) struct Lifecycle {
 }
 
 impl Lifecycle {
+    /// Ends what runs before anything is served.
+    pub(super) async fn abandon(&self) {
+        self.ending.begin();
+        self.end_background().await;
+    }
+
+    async fn end_background(&self) {
+        self.background.begin();
+        if let Err(unfinished) = self.tasks.wait(BACKGROUND_WITHIN).await {
+            warn!(%unfinished, "shutting down anyway");
+            self.tasks.abort_all();
+        }
+    }
+
     /// Goes through the phases; `delay` is that of `--shutdown-delay-duration`, `longest_request` that of
     /// `--request-timeout`, `ending` says what else is done, and `withdraw` takes the server's address back.
     pub(super) async fn end(
@@ -92,10 +108,6 @@ impl Lifecycle {
             warn!(connections = unfinished.names.len(), "connections did not close in time");
             self.connections.abort_all();
         }
-        self.background.begin();
-        if let Err(unfinished) = self.tasks.wait(BACKGROUND_WITHIN).await {
-            warn!(%unfinished, "shutting down anyway");
-            self.tasks.abort_all();
-        }
+        self.end_background().await;
     }
 }

@@ -2,38 +2,28 @@
 //! the start until the end.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::join_all;
 use keelson_apimachinery::codec::protobuf::Part;
 use keelson_apimachinery::meta::Object;
-use keelson_base::shutdown::Signal;
-use keelson_base::task::TaskGroup;
-use tracing::warn;
 
 use super::StartError;
-use super::follow::{Follower, Target};
+use super::follow::{Follower, Following, Target};
 use crate::authz::node::{Edges, Feeder, Graph, Node};
 use crate::authz::rbac::Freshness;
 use crate::bootstrap;
 use crate::registry::Registry;
 use crate::telemetry::Metrics;
 
-/// How long the start of a server waits for the graph. What a node asks for while something is missing is refused,
-/// and kubelets ask again.
-const FILL: Duration = Duration::from_secs(30);
-
-/// The Node authorizer. Follows what its graph is made of in `tasks` until `end`; waits for the graph, but not for
-/// long.
+/// The Node authorizer. Begins to follow what its graph is made of, and does not wait for it: what a node asks for
+/// while something is missing is refused, and kubelets ask again. The server is not ready until it is whole.
 ///
 /// # Errors
 /// Where the metrics are there already.
-pub(super) async fn begin(
+pub(super) fn begin(
     registry: &Registry,
     metrics: &Metrics,
-    tasks: &TaskGroup,
-    end: &Signal,
+    following: &Following<'_>,
 ) -> Result<Node, StartError> {
     let graph = Arc::new(Graph::new(metrics.registry())?);
     let mut sources = Vec::new();
@@ -45,13 +35,10 @@ pub(super) async fn begin(
         let part = feeder.reads().map(|paths| Part::of(keelson_api::schema(), ty, paths));
         let source = Source { graph: graph.clone(), feeder, part };
         let follower = Arc::new(Follower::new(store.clone(), source));
-        let (running, end) = (follower.clone(), end.clone());
-        tasks.spawn("node-graph", async move { end.unless_begun(running.run()).await });
+        following.followers.add(&follower);
+        let (running, end) = (follower.clone(), following.end.clone());
+        following.tasks.spawn("node-graph", async move { end.unless_begun(running.run()).await });
         sources.push(follower);
-    }
-    let all = join_all(sources.iter().map(|source| source.loaded()));
-    if tokio::time::timeout(FILL, all).await.is_err() {
-        warn!("the graph of the node authorizer is not complete: nodes are refused what can't be seen yet");
     }
     let (group, plural) = Feeder::PodCertificateRequests.resource();
     let node = Node::new(graph, Arc::new(Followed { sources }), bootstrap::node_rules());

@@ -14,7 +14,7 @@ use keelson_base::task::TaskGroup;
 use parking_lot::RwLock;
 use tokio::sync::OnceCell;
 
-use super::follow::{Follower, Target};
+use super::follow::{Follower, Followers, Target};
 use crate::admission::{Objects, Resource, objects};
 use crate::registry::{
     Change, ListOptions, NoAdmission, Registry, ServerWriter, Store, Stored, WriteContext,
@@ -44,6 +44,8 @@ pub(super) struct Snapshots {
     followed: HashMap<Resource, Followed>,
     tasks: TaskGroup,
     end: Signal,
+    /// Where it is noted what is followed.
+    followers: Followers,
 }
 
 struct Followed {
@@ -61,7 +63,12 @@ struct Snapshot {
 
 impl Snapshots {
     /// Follows what is asked for in tasks of `tasks`, until `end`.
-    pub(super) fn new(registry: Arc<Registry>, tasks: TaskGroup, end: Signal) -> Self {
+    pub(super) fn new(
+        registry: Arc<Registry>,
+        tasks: TaskGroup,
+        end: Signal,
+        followers: Followers,
+    ) -> Self {
         let followed = FOLLOWED.iter().filter_map(|resource| {
             let store = registry.store(resource.group, resource.plural)?.clone();
             let snapshot = Snapshot {
@@ -72,7 +79,7 @@ impl Snapshots {
             let follower = Arc::new(Follower::new(store, snapshot));
             Some((*resource, Followed { follower, begun: OnceCell::new() }))
         });
-        Snapshots { followed: followed.collect(), registry, tasks, end }
+        Snapshots { followed: followed.collect(), registry, tasks, end, followers }
     }
 
     fn store(&self, resource: Resource) -> Result<&Arc<Store>, Status> {
@@ -86,6 +93,7 @@ impl Snapshots {
         let begin = || async {
             let events = followed.follower.load().await?;
             let (follower, end) = (followed.follower.clone(), self.end.clone());
+            self.followers.add(&follower);
             self.tasks.spawn("admission-objects", async move {
                 end.unless_begun(follower.follow(events)).await;
             });

@@ -7,10 +7,8 @@ use futures::future::join_all;
 use keelson_api::rbac::Rule;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Status, Text, Value};
-use keelson_base::shutdown::Signal;
-use keelson_base::task::TaskGroup;
 
-use super::follow::{Follower, Target};
+use super::follow::{Follower, Following, Target};
 use crate::authz::Authorizer;
 use crate::authz::rbac::{Binding, Escalation, Freshness, GROUP, Policy, Rbac, RoleRef, Roles, Subject};
 use crate::registry::Registry;
@@ -19,9 +17,9 @@ use crate::registry::Registry;
 ///
 /// # Errors
 /// What the registry says of the policy's first reading.
-pub(super) async fn begin(registry: &Registry, tasks: &TaskGroup, end: &Signal) -> Result<Rbac, Status> {
+pub(super) async fn begin(registry: &Registry, following: &Following<'_>) -> Result<Rbac, Status> {
     let policy = Arc::new(Policy::default());
-    let followed = Followed::begin(registry, &policy, tasks, end).await?;
+    let followed = Followed::begin(registry, &policy, following).await?;
     Ok(Rbac::new(policy, Arc::new(followed)))
 }
 
@@ -80,15 +78,14 @@ const KINDS: [(&str, Kind); 4] = [
 ];
 
 impl Followed {
-    /// Reads the policy, and follows it in `tasks` until `end`.
+    /// Reads the policy, and follows it.
     ///
     /// # Errors
     /// What the registry says of the first reading.
     async fn begin(
         registry: &Registry,
         policy: &Arc<Policy>,
-        tasks: &TaskGroup,
-        end: &Signal,
+        following: &Following<'_>,
     ) -> Result<Self, Status> {
         let mut sources = Vec::new();
         for (plural, kind) in KINDS {
@@ -97,8 +94,9 @@ impl Followed {
             sources.push(Arc::new(Follower::new(store, Source { policy: policy.clone(), kind })));
         }
         for (source, events) in sources.iter().zip(join_all(sources.iter().map(|s| s.load())).await) {
-            let (source, events, end) = (source.clone(), events?, end.clone());
-            tasks.spawn("rbac-policy", async move { end.unless_begun(source.follow(events)).await });
+            following.followers.add(source);
+            let (source, events, end) = (source.clone(), events?, following.end.clone());
+            following.tasks.spawn("rbac-policy", async move { end.unless_begun(source.follow(events)).await });
         }
         Ok(Followed { sources })
     }

@@ -9,13 +9,17 @@ mod http2;
 mod issuers;
 mod metrics;
 mod nodes;
+mod restarts;
 mod serves;
 mod tls;
 mod tokens;
 mod traces;
 mod web_socket;
 
+use std::net::Ipv4Addr;
 use std::path::Path;
+
+use keelson_base::clock;
 
 use super::*;
 use crate::authn;
@@ -76,6 +80,7 @@ pub(in crate::server) fn config(directory: &Path) -> Config {
         services: ServiceNetwork::default(),
         event_ttl: Duration::from_secs(3600),
         allow_privileged: false,
+        health: crate::server::config::Health::default(),
         shutdown_delay: Duration::ZERO,
         ending: crate::server::config::Ending::default(),
         kubernetes_service: config::KubernetesService::default(),

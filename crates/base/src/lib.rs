@@ -6,6 +6,7 @@
 //! that each task has an owner and a test can hold the clock still.
 
 pub mod clock;
+pub mod latch;
 pub mod metrics;
 pub mod random;
 pub mod secret;

@@ -20,7 +20,7 @@ use keelson_apimachinery::codec::json;
 use keelson_apimachinery::meta::Object;
 use keelson_apimachinery::{Map, Status, Value};
 
-use super::{BootstrapError, store};
+use super::{BootstrapError, Milestones, store};
 use crate::registry::{
     Change, DeleteOptions, ListOptions, NoAdmission, Registry, ServerChange, ServerWriter, Store, note_server,
 };
@@ -32,11 +32,11 @@ pub(super) use rbac::node_rules;
 const WRITES: usize = 32;
 
 /// Creates and brings up to date all of it.
-pub(super) async fn ensure(registry: &Registry) -> Result<(), BootstrapError> {
+pub(super) async fn ensure(registry: &Registry, milestones: &Milestones) -> Result<(), BootstrapError> {
     futures::future::try_join3(
-        rbac::ensure(registry),
-        flow_control::ensure(registry),
-        api_services::ensure(registry),
+        milestones.roles.after(rbac::ensure(registry)),
+        milestones.flow_control.after(flow_control::ensure(registry)),
+        milestones.api_services.after(api_services::ensure(registry)),
     )
     .await
     .map(|_| ())

@@ -223,6 +223,11 @@ impl Registry {
         self.cachers.values()
     }
 
+    /// Whether some cache that is in use has not got its objects yet.
+    pub(crate) fn caches_begin(&self) -> bool {
+        self.cachers.values().any(|of| of.cacher.begins())
+    }
+
     /// Ends the caches: their watches end, and reads go to storage.
     pub async fn close(&self) {
         let closing = self.cachers.values().map(|of| of.cacher.close());

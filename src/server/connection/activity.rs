@@ -34,6 +34,11 @@ impl Activity {
         self.active.load(Ordering::Relaxed) > 1
     }
 
+    /// Whether a request was begun, ever.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Acquire) > 0
+    }
+
     /// So many bytes came.
     pub(super) fn came(&self, bytes: usize) {
         self.read.fetch_add(bytes as u64, Ordering::AcqRel);

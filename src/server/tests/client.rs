@@ -1,5 +1,6 @@
 //! A client over HTTP/1.1 or HTTP/2.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::request::BoxError;
 use crate::server::Server;
 
 /// Which protocol to speak.
@@ -73,6 +75,15 @@ pub(super) async fn try_tls(
     protocol: Protocol,
     certificate: Option<&str>,
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    tls_to(server.address(), directory, protocol, certificate).await
+}
+
+async fn tls_to(
+    address: SocketAddr,
+    directory: &Path,
+    protocol: Protocol,
+    certificate: Option<&str>,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     let authority = CertificateDer::from_pem_file(directory.join("server-ca.crt")).expect("an authority");
     roots.add(authority).expect("a usable authority");
@@ -94,8 +105,8 @@ pub(super) async fn try_tls(
         Protocol::Http1 => vec![b"http/1.1".to_vec()],
         Protocol::Http2 => vec![b"h2".to_vec()],
     };
-    let stream = TcpStream::connect(server.address()).await.expect("the server listens");
-    let name = ServerName::from(server.address().ip());
+    let stream = TcpStream::connect(address).await?;
+    let name = ServerName::from(address.ip());
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
@@ -106,23 +117,44 @@ impl Client {
         protocol: Protocol,
         certificate: Option<&str>,
     ) -> Client {
+        let stream = tls(server, directory, protocol, certificate).await;
+        Client::over(stream, protocol).await.expect("a connection")
+    }
+
+    /// Connects to an address, where that may fail.
+    pub(super) async fn try_connect(
+        address: SocketAddr,
+        directory: &Path,
+        protocol: Protocol,
+    ) -> Result<Client, BoxError> {
+        Ok(Client::over(tls_to(address, directory, protocol, None).await?, protocol).await?)
+    }
+
+    async fn over(stream: TlsStream<TcpStream>, protocol: Protocol) -> hyper::Result<Client> {
         let tasks = TaskGroup::new();
-        let io = TokioIo::new(tls(server, directory, protocol, certificate).await);
+        let io = TokioIo::new(stream);
         let sender = match protocol {
             Protocol::Http1 => {
-                let (sender, connection) = http1::handshake(io).await.expect("a connection");
+                let (sender, connection) = http1::handshake(io).await?;
                 tasks.spawn("client", async { drop(connection.await) });
                 Sender::Http1(sender)
             }
             Protocol::Http2 => {
                 let (spawned, beside) = mpsc::channel(16);
-                let (sender, connection) =
-                    http2::handshake(SameTask(spawned), io).await.expect("a connection");
+                let (sender, connection) = http2::handshake(SameTask(spawned), io).await?;
                 tasks.spawn("client", together(connection, beside));
                 Sender::Http2(sender)
             }
         };
-        Client { sender, tasks }
+        Ok(Client { sender, tasks })
+    }
+
+    /// Waits until the connection takes a request. An error where it takes none any more.
+    pub(super) async fn ready(&mut self) -> hyper::Result<()> {
+        match &mut self.sender {
+            Sender::Http1(sender) => sender.ready().await,
+            Sender::Http2(sender) => sender.ready().await,
+        }
     }
 
     /// Sends a request: `METHOD PATH`, with these headers. An error where the connection takes none.

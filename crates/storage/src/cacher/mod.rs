@@ -218,6 +218,11 @@ impl Cacher {
         }
     }
 
+    /// Whether it was begun and has nothing yet.
+    pub fn begins(&self) -> bool {
+        self.started.load(Ordering::Relaxed) && self.shared.revision() == 0
+    }
+
     /// What the cache has, however old; of an idle cache, nothing is begun for it.
     pub fn peek(&self) -> Option<Arc<Snapshot>> {
         self.shared.snapshot.load_full()

@@ -6,7 +6,8 @@
 //!
 //! - `batches`: reads that go together
 //! - `version`: what the members can do
-//! - `endpoints`: connections, TLS, failover and what may be sent again
+//! - `endpoints`: connections, failover and what may be sent again
+//! - `tls`: the files of TLS
 //! - `failure`: what etcd's errors mean
 //! - `watch`: streams that survive broken connections
 //! - `leases`: times to live, many keys to a lease
@@ -18,6 +19,7 @@ mod endpoints;
 mod failure;
 mod leases;
 mod options;
+mod tls;
 mod version;
 mod watch;
 
@@ -69,12 +71,14 @@ impl Etcd {
         let prefix = options.key_prefix();
         let leases = Leases::new(options.lease_reuse, options.lease_max_keys, options.lease_keys.clone());
         let endpoints = Endpoints::new(options).await?;
-        endpoints.wait_for_one(&format!("{prefix}health")).await?;
+        endpoints.wait_for_one().await?;
         endpoints.learn_versions().await;
         let (endpoints, prefix) = (Arc::new(endpoints), Arc::<str>::from(prefix));
         let (tasks, shutdown) = (TaskGroup::new(), Shutdown::new());
         let (asked, end) = (Arc::clone(&endpoints), shutdown.signal());
         tasks.spawn("etcd-versions", async move { end.unless_begun(version::follow(&asked)).await });
+        let (revived, end) = (Arc::clone(&endpoints), shutdown.signal());
+        tasks.spawn("etcd-revival", async move { end.unless_begun(revived.revive()).await });
         Ok(Arc::new(Self {
             gets: batched_gets(tasks.clone(), Arc::clone(&endpoints), Arc::clone(&prefix)),
             revisions: batched_revisions(tasks.clone(), Arc::clone(&endpoints), Arc::clone(&prefix)),

@@ -164,14 +164,22 @@ impl Pump {
         let Ok(start) = i64::try_from(self.position.saturating_add(1)) else {
             return End::Failed(Error::FutureRevision { current: 0 });
         };
-        let (mut clients, pass_over) = self.endpoints.stream();
+        let endpoints = Arc::clone(&self.endpoints);
+        let chosen = tokio::select! {
+            chosen = endpoints.stream() => chosen,
+            () = self.feed.abandoned() => return End::Abandoned,
+        };
+        let mut chosen = match chosen {
+            Ok(chosen) => chosen,
+            Err(failed) => return End::Broken(failed.to_string()),
+        };
         let options = WatchOptions::new()
             .with_range(range_end(&self.range))
             .with_start_revision(start)
             .with_prev_key()
             .with_fragment()
             .with_progress_notify();
-        let opening = clients.watch.watch(self.range.clone(), Some(options));
+        let opening = chosen.clients.watch.watch(self.range.clone(), Some(options));
         let opened = tokio::select! {
             opened = tokio::time::timeout(self.endpoints.connect_timeout(), opening) => opened,
             () = self.feed.abandoned() => return End::Abandoned,
@@ -179,20 +187,25 @@ impl Pump {
         let stream = match opened {
             Ok(Ok(stream)) => stream,
             Ok(Err(failed)) => {
-                pass_over();
-                return End::Broken(failure::describe(&failed));
+                let reason = failure::describe(&failed);
+                chosen.failed(reason.clone());
+                return End::Broken(reason);
             }
             Err(_) => {
-                pass_over();
+                chosen.failed("no answer".to_owned());
                 return End::Broken("no answer".to_owned());
             }
         };
-        drop(pass_over);
+        let mut given_up = chosen.given_up;
         let (requests, responses) = stream.split();
         (self.asked, self.asked_since) = (false, false);
-        match self.pump(requests, responses).await {
-            Ok(never) => match never {},
-            Err(end) => end,
+        tokio::select! {
+            end = self.pump(requests, responses) => match end {
+                Ok(never) => match never {},
+                Err(end) => end,
+            },
+            // What was handed on by then is behind the position: the next stream goes on there.
+            _ = given_up.changed() => End::Broken("etcd does not answer".to_owned()),
         }
     }
 

@@ -30,6 +30,8 @@ use crate::registry::{Registry, ServerWriter, Store};
 
 /// How often everything is looked at.
 const INTERVAL: Duration = Duration::from_secs(180);
+/// How soon it is tried again where that failed.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// After how many seconds an address without its service belongs to no request any more: requests end after
 /// 60, and an address may be taken over by another one of the same service for some seconds before.
@@ -71,13 +73,20 @@ impl ServiceRepair {
         })
     }
 
-    /// Repairs now and every three minutes. Ends when it is dropped.
-    pub async fn run(mut self) {
+    /// Repairs now and every three minutes, soon again where that fails; tells each time that it didn't. Ends when it
+    /// is dropped.
+    pub async fn run(mut self, done: impl Fn()) {
         loop {
-            if let Err(status) = self.once().await {
-                tracing::error!(error = %status, "addresses and ports of services can't be checked");
+            match self.once().await {
+                Ok(()) => {
+                    done();
+                    clock::sleep(INTERVAL).await;
+                }
+                Err(status) => {
+                    tracing::error!(error = %status, "addresses and ports of services can't be checked");
+                    clock::sleep(AGAIN).await;
+                }
             }
-            clock::sleep(INTERVAL).await;
         }
     }
 
