@@ -61,6 +61,8 @@ pub struct KubernetesService {
     /// Held while the addresses are written: withdrawing waits for a write that has begun.
     writing: Mutex<()>,
     withdrawn: AtomicBool,
+    /// Whether others were there when this server was announced last.
+    others: AtomicBool,
 }
 
 impl KubernetesService {
@@ -78,6 +80,7 @@ impl KubernetesService {
             announced: AtomicBool::new(false),
             writing: Mutex::new(()),
             withdrawn: AtomicBool::new(false),
+            others: AtomicBool::new(false),
         })
     }
 
@@ -112,9 +115,15 @@ impl KubernetesService {
             // The own lease was just renewed: something is wrong, and no reason to cut everybody off.
             return Err(Status::internal("storage lists no server, not even this one"));
         }
+        self.others.store(addresses.len() > 1, Ordering::Relaxed);
         self.write(addresses, false).await?;
         self.announced.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether other servers, with addresses of their own, were there when this one was announced last.
+    pub fn has_others(&self) -> bool {
+        self.others.load(Ordering::Relaxed)
     }
 
     /// Takes this server's address away, for good: clients that come new go to others.

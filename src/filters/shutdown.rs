@@ -16,6 +16,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::{Layer, Service};
 
 use super::body::{cut_off, holding};
+use super::connection::Connection;
 use super::request_info::About;
 use crate::request::{Request, Response};
 
@@ -98,6 +99,7 @@ where
                 all: watches.clone(),
                 end: end_watches.clone(),
                 pace: pace.clone(),
+                connection: request.extensions().get::<Connection>().cloned(),
             }
         } else {
             Kind::Finishes(self.layer.in_flight.token())
@@ -108,7 +110,13 @@ where
 
 enum Kind {
     Finishes(TaskTrackerToken),
-    LongRunning { token: TaskTrackerToken, all: TaskTracker, end: Signal, pace: Pace },
+    LongRunning {
+        token: TaskTrackerToken,
+        all: TaskTracker,
+        end: Signal,
+        pace: Pace,
+        connection: Option<Connection>,
+    },
 }
 
 pin_project! {
@@ -128,10 +136,19 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for ResponseFuture
         let response = ready!(this.inner.poll(context))?;
         Poll::Ready(Ok(match this.kind.take() {
             Some(Kind::Finishes(token)) => holding(response, token),
-            Some(Kind::LongRunning { token, all, end, pace }) => {
+            Some(Kind::LongRunning { token, all, end, pace, connection }) => {
                 let cut = async move {
                     let _held_with_the_body = token;
-                    end.begun().await;
+                    let left = async {
+                        match &connection {
+                            Some(connection) => connection.left().await,
+                            None => std::future::pending().await,
+                        }
+                    };
+                    tokio::select! {
+                        () = end.begun() => {}
+                        () = left => return,
+                    }
                     let turn = pace.turn(all.len());
                     if !turn.is_zero() {
                         clock::sleep(turn).await;

@@ -36,6 +36,8 @@ pub(super) struct Built {
     pub(super) registry: Arc<Registry>,
     /// How it goes with the cluster's first objects.
     pub(super) bootstrap: JoinHandle<Option<Result<(), BootstrapError>>>,
+    /// Whether storage is there.
+    pub(super) storage_check: Arc<dyn Check>,
 }
 
 /// Begins to set up the cluster's first objects, and makes everything from the filters to the registry.
@@ -78,7 +80,7 @@ pub(super) async fn build(
     };
     let announced = KubernetesService::new(registry.clone(), endpoint, reconciler);
     let announced = Arc::new(announced.map_err(StartError::Announce)?);
-    let health = health(config, storage, lifecycle, readiness)?;
+    let (health, storage_check) = health(config, storage, lifecycle, readiness)?;
     let followers = readiness.followers.clone();
     let snapshots = Snapshots::new(registry.clone(), tasks.clone(), end.clone(), followers);
     let snapshots = Arc::new(snapshots);
@@ -147,34 +149,32 @@ pub(super) async fn build(
     let chain = chain::build(&parts, routes.into_service());
     // Whatever the server keeps of resources is being followed by now.
     readiness.informers.pass();
-    Ok(Built { chain, announced, registry, bootstrap })
+    Ok(Built { chain, announced, registry, bootstrap, storage_check })
 }
 
-/// The checks of health, in the order of kube-apiserver.
+/// The checks of health, in the order of kube-apiserver, and the one whether storage is there.
 fn health(
     config: &Config,
     storage: &storage::Opened,
     lifecycle: &Lifecycle,
     readiness: &Readiness,
-) -> Result<Health, StartError> {
+) -> Result<(Health, Arc<dyn Check>), StartError> {
     let config = &config.health;
     let answers = |name, timeout| -> Arc<dyn Check> {
         let (storage, tasks) = (storage.storage.clone(), lifecycle.tasks.clone());
         Arc::new(StorageAnswers::new(name, storage, timeout, tasks))
     };
     let hooks = readiness.milestones().into_iter().map(|m| -> Arc<dyn Check> { Arc::new(Hook::new(m)) });
+    let storage_check = answers("etcd-readiness", config.storage_ready_timeout);
     let checks = Checks {
         always: vec![Arc::new(Ping("ping")), Arc::new(Ping("log"))],
         storage: vec![answers("etcd", config.storage_timeout)],
-        ready: vec![
-            answers("etcd-readiness", config.storage_ready_timeout),
-            Arc::new(InformerSync(readiness.followers.clone())),
-        ],
+        ready: vec![storage_check.clone(), Arc::new(InformerSync(readiness.followers.clone()))],
         hooks: hooks.collect(),
         hooks_live_after: config.livez_grace,
         ready_last: vec![Arc::new(NotEnding(lifecycle.ending.signal()))],
     };
-    Ok(Health::new(checks, MetricRegistry::new())?)
+    Ok((Health::new(checks, MetricRegistry::new())?, storage_check))
 }
 
 fn registry_config(config: &Config, storage: &storage::Opened, waits: HistogramVec) -> RegistryConfig {

@@ -36,6 +36,7 @@ use tracing::{debug, trace};
 
 use self::activity::{ActiveRequest, Activity, HEAD_TIMEOUT, LOOK_EVERY, Quiet, Watchdog};
 use self::counted::{Counted, Left, Outlet};
+use super::evacuation::{Evacuated, Evacuation};
 use super::listener;
 use super::tls::Tls;
 use crate::authn::ClientCertificate;
@@ -82,6 +83,8 @@ pub(super) struct Settings {
     pub(super) http2_max_streams: u32,
     /// Tells connections to take no further requests.
     pub(super) drain: Signal,
+    /// Tells connections that their clients should be elsewhere.
+    pub(super) evacuation: Evacuation,
 }
 
 /// Serves a connection until its end.
@@ -103,6 +106,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, settings: Setting
             return;
         }
     };
+    let evacuated = settings.evacuation.subscribe();
     let (_, session) = stream.get_ref();
     let http2 = session.alpn_protocol() == Some(b"h2");
     let certificate = session
@@ -120,10 +124,10 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, settings: Setting
     let service = service(connection.clone(), chain, activity.clone(), switch.clone(), drain);
     let outcome = if http2 {
         let http = http2_builder(&settings).serve_connection(io, service);
-        drive(http, Graceful::http2, &outlet, &connection, &activity, &settings.drain).await
+        drive(http, Graceful::http2, &outlet, &connection, &activity, &settings.drain, evacuated).await
     } else {
         let http = http1_builder().serve_connection(io, service).with_upgrades();
-        drive(http, Graceful::http1, &outlet, &connection, &activity, &settings.drain).await
+        drive(http, Graceful::http1, &outlet, &connection, &activity, &settings.drain, evacuated).await
     };
     if let Err(error) = outcome {
         trace!(%peer, error = &*error, "the connection broke");
@@ -242,7 +246,7 @@ fn service(
         hide_credentials(request.headers_mut());
         let switching = request.extensions_mut().remove::<OnUpgrade>().map(|on| (on, switch.clone()));
         let is_head = request.method() == Method::HEAD;
-        let last = (!connection.is_http2()).then(|| drain.clone());
+        let last = (!connection.is_http2()).then(|| (drain.clone(), connection.clone()));
         let answer = match fault {
             Some(fault) => Either::Left(ready(Ok(fault.answer()))),
             None => Either::Right(chain.clone().call(request)),
@@ -255,7 +259,9 @@ fn service(
                 let body = std::mem::replace(answer.body_mut(), crate::request::empty());
                 *switch.lock() = Some(Switch { connection, upgrade, body });
             }
-            if last.is_some_and(|drain| drain.has_begun()) && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            if last.is_some_and(|(drain, connection)| drain.has_begun() || connection.closes_with_next())
+                && answer.status() != StatusCode::SWITCHING_PROTOCOLS
+            {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             let answer = if is_head { without_body(answer) } else { answer };
@@ -290,6 +296,7 @@ async fn drive<C>(
     connection: &Connection,
     activity: &Activity,
     drain: &Signal,
+    mut evacuated: Evacuated,
 ) -> Result<(), BoxError>
 where
     C: Future<Output = hyper::Result<()>>,
@@ -325,6 +332,15 @@ where
                 ending = true;
                 graceful(http.as_mut());
             }
+            () = evacuated.connection.wait(), if !ending => {
+                if connection.is_http2() {
+                    ending = true;
+                    graceful(http.as_mut());
+                } else {
+                    connection.close_with_next();
+                }
+            }
+            () = evacuated.watches.wait() => connection.leave(),
             () = clock::sleep(LOOK_EVERY) => match watchdog.look(activity) {
                 Quiet::Wait => {}
                 Quiet::Close if ending => return Err("the client did not close".into()),

@@ -16,6 +16,7 @@ pub mod certificates;
 mod components;
 pub mod config;
 mod connection;
+mod evacuation;
 mod follow;
 pub mod health;
 mod identity;
@@ -55,6 +56,7 @@ use self::build::Built;
 pub use self::certificates::CertificateError;
 use self::config::Config;
 use self::connection::Settings;
+use self::evacuation::Evacuation;
 use self::issuers::Issuers;
 use self::lifecycle::Lifecycle;
 use self::listener::Bound;
@@ -207,19 +209,21 @@ impl Running {
             (identity.tls.clone(), identity.followed.clone(), identity.kubeconfig.clone());
         let built =
             build::build(&config, address.port(), identity, issuers, storage, &lifecycle, &readiness, counted);
-        let Built { chain, announced, registry, bootstrap } = match built.await {
+        let Built { chain, announced, registry, bootstrap, storage_check } = match built.await {
             Ok(built) => built,
             Err(failure) => {
                 lifecycle.abandon().await;
                 return Err(failure);
             }
         };
+        let evacuation = Evacuation::default();
         let settings = Settings {
             tls,
             chain,
             metrics,
             http2_max_streams: config.serving.http2_max_streams,
             drain: lifecycle.drain.signal(),
+            evacuation: evacuation.clone(),
         };
         let later = if config.serving.permit_port_sharing {
             Some((bound, settings))
@@ -229,6 +233,12 @@ impl Running {
             info!(%address, "Serving securely");
             None
         };
+        if storage.is_remote() {
+            let service = announced.clone();
+            let end = lifecycle.background.signal();
+            let run = evacuation.run(storage_check, move || service.has_others(), end);
+            lifecycle.tasks.spawn("evacuation", run);
+        }
         lifecycle.tasks.spawn("reload", followed.follow(lifecycle.background.signal()));
         let (end, store, interval) =
             (lifecycle.background.signal(), storage.storage.clone(), config.compaction_interval);

@@ -101,6 +101,11 @@ impl Opened {
         }
     }
 
+    /// Whether other servers may have it while this one has not.
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(self.kind, Kind::Etcd(_))
+    }
+
     /// Finishes what was begun, and lets go of the directory or the connections.
     pub(super) async fn close(self) {
         let closed: Result<(), Unfinished> = match self.kind {
