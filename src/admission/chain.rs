@@ -1,14 +1,13 @@
 //! The chain: calls its plugins in order, and times them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use keelson_apimachinery::Status;
 use keelson_apimachinery::meta::Object;
 use keelson_base::clock::{self, Instant};
-use keelson_base::metrics::{MetricError, Registry, Spec, Stability};
+use keelson_base::metrics::{Histogram, HistogramVec, MetricError, Registry, Spec, Stability};
 use keelson_base::trace;
-use prometheus::Histogram;
 
 use super::attributes::{Attributes, Operation};
 use super::plugins::Entry;
@@ -59,25 +58,30 @@ pub trait Plugin: Send + Sync {
     }
 }
 
-/// The histograms of one plugin, or of all together, by phase, operation and whether the write was refused.
-struct Timings(Vec<Histogram>);
+/// The histograms of one plugin, or of all together, by phase, operation and whether the write was refused. Each is made
+/// with the first write that needs it.
+struct Timings {
+    family: HistogramVec,
+    /// The plugin; `None` for all together.
+    name: Option<&'static str>,
+    made: [OnceLock<Histogram>; Phase::ALL.len() * Operation::ALL.len() * 2],
+}
 
 impl Timings {
-    fn new(mut one: impl FnMut(Phase, Operation, &'static str) -> Histogram) -> Self {
-        let mut all = Vec::new();
-        for phase in Phase::ALL {
-            for operation in Operation::ALL {
-                all.extend(["false", "true"].map(|rejected| one(phase, operation, rejected)));
-            }
-        }
-        Timings(all)
+    fn new(family: &HistogramVec, name: Option<&'static str>) -> Self {
+        Timings { family: family.clone(), name, made: Default::default() }
     }
 
     fn observe(&self, phase: Phase, operation: Operation, rejected: bool, seconds: f64) {
         let index = (phase as usize * Operation::ALL.len() + operation as usize) * 2 + usize::from(rejected);
-        if let Some(histogram) = self.0.get(index) {
-            histogram.observe(seconds);
-        }
+        let Some(made) = self.made.get(index) else { return };
+        let rejected = if rejected { "true" } else { "false" };
+        let about = [operation.as_str(), rejected, phase.as_str()];
+        let make = || match self.name {
+            Some(name) => self.family.with_label_values(&[name, about[0], about[1], about[2]]),
+            None => self.family.with_label_values(&about),
+        };
+        made.get_or_init(make).observe(seconds);
     }
 }
 
@@ -120,16 +124,12 @@ impl Chain {
             },
             &BUCKETS,
         )?;
-        let steps = Timings::new(|phase, operation, rejected| {
-            steps.with_label_values(&[operation.as_str(), rejected, phase.as_str()])
-        });
         let slots = plugins.into_iter().map(|(entry, plugin)| Slot {
             entry,
             plugin,
-            timings: Timings::new(|phase, operation, rejected| {
-                controllers.with_label_values(&[entry.name, operation.as_str(), rejected, phase.as_str()])
-            }),
+            timings: Timings::new(&controllers, Some(entry.name)),
         });
+        let steps = Timings::new(&steps, None);
         Ok(Chain { slots: slots.collect(), steps })
     }
 
