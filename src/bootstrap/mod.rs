@@ -15,7 +15,7 @@ mod tests;
 
 use std::time::Duration;
 
-use futures::future::{try_join3, try_join_all};
+use futures::future::{try_join_all, try_join3};
 use keelson_apimachinery::Status;
 use keelson_apimachinery::meta::Object;
 use keelson_base::clock;
@@ -56,7 +56,7 @@ pub async fn create_missing(
 ) -> Result<(), BootstrapError> {
     let deadline = clock::monotonic() + PATIENCE;
     loop {
-        match create_all(registry, endpoint, milestones).await {
+        match Box::pin(create_all(registry, endpoint, milestones)).await {
             Err(error) if error.status.code() >= 500 && clock::monotonic() < deadline => {
                 tracing::warn!(%error, "the cluster can't be set up yet");
                 clock::sleep(Duration::from_secs(1)).await;
@@ -87,7 +87,7 @@ async fn create_all(
     };
     let tracking = create(registry, objects::legacy_token_tracking(registry));
     let tracking = milestones.legacy_token_tracking.after(tracking);
-    try_join3(service, tracking, policy::ensure(registry, milestones)).await.map(|_| ())
+    try_join3(service, tracking, Box::pin(policy::ensure(registry, milestones))).await.map(|_| ())
 }
 
 /// Looks after what changes or may be changed while the server runs: its identity lease, flow control's

@@ -35,9 +35,9 @@ fn new(registry: &Registry, group: &'static str, plural: &'static str, text: &st
 
 /// The namespaces.
 pub(super) fn namespaces(registry: &Registry) -> impl Iterator<Item = New> {
-    NAMESPACES.iter().map(move |name| {
-        new(registry, "", "namespaces", &format!(r#"{{"metadata":{{"name":"{name}"}}}}"#))
-    })
+    NAMESPACES
+        .iter()
+        .map(move |name| new(registry, "", "namespaces", &format!(r#"{{"metadata":{{"name":"{name}"}}}}"#)))
 }
 
 /// The priority classes.

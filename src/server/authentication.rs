@@ -62,7 +62,8 @@ pub(super) struct Parts<'a> {
 /// # Errors
 /// Configuration files that can't be used; what the registry says of the first reading of what is followed.
 pub(super) async fn authenticator(parts: Parts<'_>) -> Result<Authenticator, StartError> {
-    let Parts { config, identity, issuers, snapshots, registry, metrics, clients, following, trust_told } = parts;
+    let Parts { config, identity, issuers, snapshots, registry, metrics, clients, following, trust_told } =
+        parts;
     let authentication = &config.authentication;
     let audiences = &authentication.api_audiences;
     let mut authenticator =

@@ -30,7 +30,9 @@ impl BootstrapSecrets {
         let follower = Arc::new(follower.only(NAMESPACE, format!("type={SECRET_TYPE}")));
         following.followers.add(&follower);
         let (events, followed, end) = (follower.load().await?, follower.clone(), following.end.clone());
-        following.tasks.spawn("bootstrap-tokens", async move { end.unless_begun(followed.follow(events)).await });
+        following
+            .tasks
+            .spawn("bootstrap-tokens", async move { end.unless_begun(followed.follow(events)).await });
         Ok(BootstrapSecrets(follower))
     }
 }

@@ -15,10 +15,10 @@ use super::health::{Check, Checks, Health, Hook, InformerSync, NotEnding, Ping, 
 use super::identity::Identity;
 use super::issuers::Issuers;
 use super::lifecycle::Lifecycle;
+use super::metrics::StorageSize;
 use super::objects::Snapshots;
 use super::readiness::Readiness;
 use super::service_accounts::OpenId;
-use super::metrics::StorageSize;
 use super::{StartError, addresses, authentication, authorization, metrics, routes, storage};
 use crate::bootstrap::{self, BootstrapError, Endpoint, KubernetesService};
 use crate::endpoints::{Endpoints, EndpointsConfig};
@@ -27,6 +27,20 @@ use crate::outbound::ClientMetrics;
 use crate::registry::{CacheMetrics, Caches, Metered, Registry, RegistryConfig};
 use crate::telemetry::Metrics;
 use crate::{admission, authn};
+
+/// What it is made from.
+pub(super) struct Parts<'a> {
+    pub(super) config: &'a Config,
+    /// The port that is listened on.
+    pub(super) port: u16,
+    pub(super) identity: Identity,
+    pub(super) issuers: Issuers,
+    pub(super) storage: &'a storage::Opened,
+    pub(super) lifecycle: &'a Lifecycle,
+    pub(super) readiness: &'a Readiness,
+    pub(super) metrics: &'a Metrics,
+    pub(super) tracer: Option<Tracer>,
+}
 
 /// What a server is made of behind its listener.
 pub(super) struct Built {
@@ -44,16 +58,8 @@ pub(super) struct Built {
 ///
 /// # Errors
 /// See [`StartError`].
-pub(super) async fn build(
-    config: &Config,
-    port: u16,
-    identity: Identity,
-    issuers: Issuers,
-    storage: &storage::Opened,
-    lifecycle: &Lifecycle,
-    readiness: &Readiness,
-    (metrics, tracer): (&Metrics, Option<Tracer>),
-) -> Result<Built, StartError> {
+pub(super) async fn build(parts: Parts<'_>) -> Result<Built, StartError> {
+    let Parts { config, port, identity, issuers, storage, lifecycle, readiness, metrics, tracer } = parts;
     let metered = Arc::new(Metered::new(storage.storage.clone(), metrics.registry())?);
     let waits = metrics::read_waits(metrics.registry())?;
     let registry = Arc::new(Registry::new(metered, registry_config(config, storage, waits)));

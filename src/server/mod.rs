@@ -203,12 +203,20 @@ impl Running {
         let (lifecycle, readiness) = (Lifecycle::default(), Readiness::default());
         let metrics = Metrics::new(metrics)?;
         let traces = config.tracing_file.as_deref().map(start_traces).transpose()?;
-        let counted = (&metrics, traces.as_ref().map(Traces::tracer));
         let issuers = Issuers::start(&config, &lifecycle, &metrics)?;
         let (tls, followed, kubeconfig) =
             (identity.tls.clone(), identity.followed.clone(), identity.kubeconfig.clone());
-        let built =
-            build::build(&config, address.port(), identity, issuers, storage, &lifecycle, &readiness, counted);
+        let built = build::build(build::Parts {
+            config: &config,
+            port: address.port(),
+            identity,
+            issuers,
+            storage,
+            lifecycle: &lifecycle,
+            readiness: &readiness,
+            metrics: &metrics,
+            tracer: traces.as_ref().map(Traces::tracer),
+        });
         let Built { chain, announced, registry, bootstrap, storage_check } = match built.await {
             Ok(built) => built,
             Err(failure) => {

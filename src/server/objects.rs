@@ -63,12 +63,7 @@ struct Snapshot {
 
 impl Snapshots {
     /// Follows what is asked for in tasks of `tasks`, until `end`.
-    pub(super) fn new(
-        registry: Arc<Registry>,
-        tasks: TaskGroup,
-        end: Signal,
-        followers: Followers,
-    ) -> Self {
+    pub(super) fn new(registry: Arc<Registry>, tasks: TaskGroup, end: Signal, followers: Followers) -> Self {
         let followed = FOLLOWED.iter().filter_map(|resource| {
             let store = registry.store(resource.group, resource.plural)?.clone();
             let snapshot = Snapshot {

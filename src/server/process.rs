@@ -77,8 +77,7 @@ fn notify(state: &[u8]) {
         [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
         _ => SocketAddr::from_pathname(&socket),
     };
-    let told = address
-        .and_then(|address| UnixDatagram::unbound()?.send_to_addr(state, &address));
+    let told = address.and_then(|address| UnixDatagram::unbound()?.send_to_addr(state, &address));
     if let Err(error) = told {
         debug!(?socket, %error, "the service manager does not listen");
     }

@@ -96,7 +96,9 @@ impl Followed {
         for (source, events) in sources.iter().zip(join_all(sources.iter().map(|s| s.load())).await) {
             following.followers.add(source);
             let (source, events, end) = (source.clone(), events?, following.end.clone());
-            following.tasks.spawn("rbac-policy", async move { end.unless_begun(source.follow(events)).await });
+            following
+                .tasks
+                .spawn("rbac-policy", async move { end.unless_begun(source.follow(events)).await });
         }
         Ok(Followed { sources })
     }

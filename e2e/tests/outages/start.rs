@@ -54,7 +54,10 @@ fn it_gives_up_with_one_line_and_says_meanwhile_what_it_waits_for() {
     assert_eq!(ended.status.code(), Some(1), "{text}");
     assert!(text.contains("waiting for etcd"), "{text}");
     let last = text.lines().last().unwrap_or_default();
-    assert!(last.starts_with("--etcd-servers: no etcd endpoint answered within 20 seconds: http://"), "{text}");
+    assert!(
+        last.starts_with("--etcd-servers: no etcd endpoint answered within 20 seconds: http://"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -78,7 +78,8 @@ fn check(fault: Fault) {
             let written = create(&client, "lost").await;
             assert!(written.code == 500 && written.took < FAST, "{turn}: {written:?}");
             assert!(written.text.contains(r#""reason":"ServerTimeout""#), "{written:?}");
-            for cached in [format!("{before}?resourceVersion=0"), format!("{CONFIG_MAPS}?resourceVersion=0")] {
+            for cached in [format!("{before}?resourceVersion=0"), format!("{CONFIG_MAPS}?resourceVersion=0")]
+            {
                 let read = get(&client, &cached).await;
                 assert!(read.code == 200 && read.text.contains("before") && read.took < FAST, "{read:?}");
             }

@@ -34,9 +34,9 @@ const WRITES: usize = 32;
 /// Creates and brings up to date all of it.
 pub(super) async fn ensure(registry: &Registry, milestones: &Milestones) -> Result<(), BootstrapError> {
     futures::future::try_join3(
-        milestones.roles.after(rbac::ensure(registry)),
-        milestones.flow_control.after(flow_control::ensure(registry)),
-        milestones.api_services.after(api_services::ensure(registry)),
+        milestones.roles.after(Box::pin(rbac::ensure(registry))),
+        milestones.flow_control.after(Box::pin(flow_control::ensure(registry))),
+        milestones.api_services.after(Box::pin(api_services::ensure(registry))),
     )
     .await
     .map(|_| ())

@@ -168,7 +168,9 @@ async fn the_tables_are_those_of_kube_apiserver() {
     }
     let fresh = super::super::tests::Fresh::new("10.0.0.0/24").await;
     let endpoint = super::super::tests::endpoint("192.0.2.1");
-    super::super::create_missing(&fresh.registry, &endpoint, &super::super::Milestones::default()).await.unwrap();
+    super::super::create_missing(&fresh.registry, &endpoint, &super::super::Milestones::default())
+        .await
+        .unwrap();
     let check = async |group: &str, plural: &str, files: &[&str]| {
         let store = fresh.registry.store(group, plural).expect("a resource");
         let listing = store.list(None, &ListOptions::default()).await.unwrap();

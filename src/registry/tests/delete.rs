@@ -110,7 +110,10 @@ async fn without_a_collector_nothing_waits_for_it() {
     for resource in ["configmaps", "replicationcontrollers"] {
         for options in [policy("Foreground"), policy("Orphan"), DeleteOptions::default()] {
             cluster.create(resource, "ns", r#"{"metadata":{"name":"a"}}"#).await.unwrap();
-            assert!(cluster.delete(resource, "ns", "a", &options).await.unwrap().gone, "{resource}: {options:?}");
+            assert!(
+                cluster.delete(resource, "ns", "a", &options).await.unwrap().gone,
+                "{resource}: {options:?}"
+            );
         }
         // What others wait for stays.
         let text = r#"{"metadata":{"name":"a","finalizers":["a.example/b"]}}"#;

@@ -76,7 +76,8 @@ async fn a_well_server_says_ok() {
     ] {
         check(&health, path, Some((200, "ok"))).await;
     }
-    for path in ["/readyz/", "/livez/nothing", "/livez/shutdown", "/livez/etcd-readiness", "/readyz/poststarthook"]
+    for path in
+        ["/readyz/", "/livez/nothing", "/livez/shutdown", "/livez/etcd-readiness", "/readyz/poststarthook"]
     {
         check(&health, path, page_not_found).await;
     }
@@ -105,7 +106,8 @@ async fn a_server_that_ends_is_not_ready() {
                   [-]shutdown failed: reason withheld\nreadyz check failed\n";
     check(&health, "/readyz", Some((500, failed))).await;
     check(&health, "/readyz?exclude=shutdown", Some((200, "ok"))).await;
-    check(&health, "/readyz/shutdown", Some((500, "internal server error: process is shutting down\n"))).await;
+    check(&health, "/readyz/shutdown", Some((500, "internal server error: process is shutting down\n")))
+        .await;
     let slis = health.slis().expect("text");
     assert!(slis.contains(r#"kubernetes_healthcheck{name="shutdown",type="readyz"} 0"#), "{slis}");
 }

@@ -164,7 +164,8 @@ impl Endpoints {
     /// Waits until some endpoint answers a read.
     pub(super) async fn wait_for_one(&self) -> Result<(), ConnectError> {
         let limit = self.options.connect_timeout;
-        let any = futures::future::select_all(self.endpoints.iter().map(|one| Box::pin(self.first_answer(one))));
+        let any =
+            futures::future::select_all(self.endpoints.iter().map(|one| Box::pin(self.first_answer(one))));
         let tell = async {
             loop {
                 clock::sleep(TELL_EVERY).await;

@@ -78,7 +78,7 @@ impl Etcd {
         let (asked, end) = (Arc::clone(&endpoints), shutdown.signal());
         tasks.spawn("etcd-versions", async move { end.unless_begun(version::follow(&asked)).await });
         let (revived, end) = (Arc::clone(&endpoints), shutdown.signal());
-        tasks.spawn("etcd-revival", async move { end.unless_begun(revived.revive()).await });
+        tasks.spawn("etcd-revival", async move { end.unless_begun(Box::pin(revived.revive())).await });
         Ok(Arc::new(Self {
             gets: batched_gets(tasks.clone(), Arc::clone(&endpoints), Arc::clone(&prefix)),
             revisions: batched_revisions(tasks.clone(), Arc::clone(&endpoints), Arc::clone(&prefix)),

@@ -10,8 +10,8 @@
 
 mod decode;
 mod encode;
-mod part;
 pub(crate) mod entries;
+mod part;
 pub(crate) mod reader;
 #[cfg(test)]
 pub(in crate::codec) mod tests;
