@@ -54,9 +54,12 @@ fn is_name(name: &str, also: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// A metric, one of its labels, and the values that are allowed.
+    type Row<'a> = (&'a str, &'a str, &'a [&'a str]);
+
     #[test]
     fn manifests_are_mappings_of_metrics_with_labels() {
-        let check = |text: &str, expected: Result<&[(&str, &str, &[&str])], &str>| {
+        let check = |text: &str, expected: Result<&[Row<'_>], &str>| {
             let found = read_allowed_labels(text.as_bytes());
             let expected = expected.map_err(str::to_owned).map(|rows| {
                 let mut allowed = AllowedLabels::new();

@@ -147,10 +147,10 @@ pub(crate) fn port_sharing(plane: &mut ControlPlane, size: Size) -> Outcome {
 /// Each server is killed: what is under way on its connections fails, and nothing else.
 fn kill_servers(plane: &mut ControlPlane, size: Size) -> Outcome {
     let mut run = Run::start(plane, "kill -9 of each server", size.rate / 2, size.fault);
-    for server in 0..2 {
-        run.until(f64::from(u8::try_from(server).expect("0 or 1")) / 2.0);
-        run.fault(format!("{} is killed", SERVERS[server]));
-        run.plane.cluster.kill(SERVERS[server]);
+    for (server, (name, at)) in SERVERS.into_iter().zip([0.0, 0.5]).enumerate() {
+        run.until(at);
+        run.fault(format!("{name} is killed"));
+        run.plane.cluster.kill(name);
         run.while_scaling(|run| run.back(server));
     }
     run.finish(Allowed::InFlight { most: WORKERS, sent_within: Duration::from_secs(1) })

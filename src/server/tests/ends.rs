@@ -36,7 +36,7 @@ async fn files_that_are_missing_are_named_with_their_flag() {
     let check = async |change: &dyn Fn(&mut Config), start: &str| {
         let mut config = config(directory.path());
         change(&mut config);
-        let error = Server::start(config).await.err().expect("it can't start").to_string();
+        let error = Box::pin(Server::start(config)).await.err().expect("it can't start").to_string();
         assert!(error.starts_with(start) && !error.contains('\n'), "{error}");
     };
     check(&|c| c.authentication.client_ca_file = Some("/none.crt".into()), "--client-ca-file: /none.crt: ")
