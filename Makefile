@@ -27,10 +27,10 @@ build: system-packages
 ## cases each time, so that a red run is the change's fault (`make soak` tries others)
 test: export PROPTEST_RNG_SEED ?= 1
 test: system-packages
-	e2e/tools/etcd.sh >/dev/null && e2e/tools/kubectl.sh >/dev/null && e2e/tools/client-go.sh >/dev/null && \
-	  e2e/tools/helm.sh >/dev/null
+	for tool in etcd kubectl client-go helm kube-controller-manager kube-scheduler kwok; do \
+	  e2e/tools/$$tool.sh >/dev/null || exit 1; done
 	cargo build --locked --bin kube-apiserver
-	$(TOOLS) cargo test --locked --workspace
+	$(TOOLS) $(CONTROLLERS) cargo test --locked --workspace
 
 ## e2e: the heavy suites: kubectl, client-go, kube-rs, the model test, and workloads under the real controllers,
 ## against the release build; the recordings where they are present
