@@ -153,7 +153,7 @@ async fn the_service_leads_to_the_servers_that_are_there() {
     fresh.embedded.close().await.unwrap();
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_somebody_deletes_comes_back_and_ports_are_left_alone_between() {
     let fresh = Fresh::new("10.0.0.0/24").await;
     let here = Endpoint { node_port: Some(30443), ..endpoint("192.0.2.1") };
