@@ -48,6 +48,7 @@ static CHAIN: LazyLock<Mutex<Chain>> = LazyLock::new(|| {
         authorizer: Mode::AlwaysAllow.authorizer(),
         metrics: Metrics::new(Registry::new()).expect("new families"),
         tracer: None,
+        ready_once: None,
         request_timeout: Duration::from_secs(60),
         max_reading: None,
         max_mutating: None,
