@@ -1,7 +1,11 @@
 //! Child processes whose output is read by lines, with a deadline.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::ops::Range;
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
@@ -84,8 +88,20 @@ impl Drop for Process {
     }
 }
 
-/// A loopback port that was free a moment ago.
+/// Ports that are given out: below those that Linux gives outgoing connections, any of which could take one before
+/// whoever it is meant for listens there.
+const PORTS: Range<u16> = 15_000..32_000;
+
+/// A loopback port that was free a moment ago, and that this process gives nobody else for long.
+///
+/// # Panics
+/// Where none is free.
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
-    listener.local_addr().expect("it is bound").port()
+    // Processes begin at different places.
+    static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(std::process::id().wrapping_mul(97)));
+    let count = u32::from(PORTS.end - PORTS.start);
+    (0..count)
+        .map(|_| PORTS.start + (NEXT.fetch_add(1, Ordering::Relaxed) % count) as u16)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("loopback has a free port")
 }
