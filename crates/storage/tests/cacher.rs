@@ -70,6 +70,8 @@ struct Fragile {
     /// What every watch ends with from now on, new ones at once.
     breaking: Arc<tokio::sync::watch::Sender<Option<Error>>>,
     progress: AtomicBool,
+    /// Something else is written behind each list.
+    busy: AtomicBool,
     _directory: tempfile::TempDir,
 }
 
@@ -82,6 +84,7 @@ impl Fragile {
             lists: AtomicU64::new(0),
             breaking: Arc::new(tokio::sync::watch::Sender::new(None)),
             progress: AtomicBool::new(true),
+            busy: AtomicBool::new(false),
             _directory: directory,
         })
     }
@@ -116,7 +119,11 @@ impl Storage for Fragile {
 
     async fn list(&self, range: &ListRange) -> Result<Page, Error> {
         self.lists.fetch_add(1, Ordering::SeqCst);
-        self.inner.list(range).await
+        let page = self.inner.list(range).await?;
+        if self.busy.load(Ordering::SeqCst) {
+            self.put("nodes/n", "busy").await;
+        }
+        Ok(page)
     }
 
     async fn create(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<u64, Error> {
@@ -492,6 +499,18 @@ async fn a_burst_of_first_reads_lists_once() {
     assert!(futures::future::join_all(reads).await.into_iter().all(|revision| revision >= last));
     assert_eq!(store.lists.load(Ordering::SeqCst), 1);
     assert_eq!(cacher.counts().initialisations, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_that_begins_the_cache_needs_its_listing_alone() {
+    let store = Fragile::open().await;
+    let written = store.put("pods/ns/a", "n|1").await;
+    store.busy.store(true, Ordering::SeqCst);
+    store.break_watches(Error::Unavailable("on purpose".to_owned()));
+    let cacher = cacher(&store, pods());
+    let state = in_time("a state", cacher.consistent()).await.expect("what was there when it was asked");
+    assert_eq!(state.revision(), written);
+    assert!(store.current_revision().await.expect("read") > written, "the watch alone would tell of that");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -69,6 +69,12 @@ fn metrics_after_some_work(server: &Server) -> String {
     })
 }
 
+/// What a series stands at; nothing is less than all.
+fn value(text: &str, series: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(series));
+    line.map_or(f64::NEG_INFINITY, |value| value.trim().parse().expect("a number"))
+}
+
 fn check(promtool: &Path, server: Server) {
     let text = metrics_after_some_work(&server);
     assert!(text.contains("apiserver_request_total{"), "{text}");
@@ -79,6 +85,9 @@ fn check(promtool: &Path, server: Server) {
     assert_eq!(found, known, "exit code {code:?}");
     // 3 is for faults of style; 1 would be for what can't be read.
     assert_eq!(code, Some(3), "{said}");
+    let of_map = r#"{group="",operation="create",resource="configmaps"}"#;
+    assert!(value(&text, &format!("etcd_request_duration_seconds_count{of_map}")) >= 1.0, "{text}");
+    assert!(value(&text, r#"apiserver_storage_size_bytes{storage_cluster_id="etcd-0"}"#) > 0.0, "{text}");
     assert_eq!(server.stop(), 0, "the server ends cleanly");
 }
 

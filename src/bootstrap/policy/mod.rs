@@ -29,7 +29,7 @@ pub(super) use flow_control::maintain as maintain_flow_control;
 pub(super) use rbac::node_rules;
 
 /// How many objects are written at a time.
-const WRITES: usize = 32;
+const WRITES: usize = 8;
 
 /// Creates and brings up to date all of it.
 pub(super) async fn ensure(registry: &Registry, milestones: &Milestones) -> Result<(), BootstrapError> {

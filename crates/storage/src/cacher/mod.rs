@@ -265,8 +265,10 @@ impl Cacher {
         if !self.shared.storage.supports_progress() {
             return Err(Unanswered::NotReady);
         }
-        self.any().await?;
+        // Before the first listing: that one has it then, and the watch, which etcd lags by up to 100 ms when it is
+        // opened in the past, need not be waited for.
         let revision = self.shared.storage.current_revision().await.map_err(|_| Unanswered::NotReady)?;
+        self.any().await?;
         self.reach(revision, true).await
     }
 

@@ -24,8 +24,9 @@ use crate::{Error, Event};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a watch that nothing happens on asks how far it is.
 const IDLE: Duration = Duration::from_secs(10);
-/// How often progress that is asked for is asked for again: etcd answers only watches that are in step.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How often progress that is asked for is asked for again. etcd answers only watches that are in step, and leaves
+/// the others' questions unanswered; it brings watches that began in the past into step every 100 ms.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
 const BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 /// The kind of event that is a deletion.
