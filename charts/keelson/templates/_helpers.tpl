@@ -196,6 +196,10 @@ metadata:
     {{- with $v.podLabels }}{{ toYaml . | nindent 4 }}{{ end }}
   annotations:
     kubectl.kubernetes.io/default-container: kube-apiserver
+    {{- with $v.configFiles }}
+    # Not all files are read again when they change.
+    checksum/config: {{ toJson . | sha256sum }}
+    {{- end }}
     {{- with $v.podAnnotations }}{{ toYaml . | nindent 4 }}{{ end }}
 spec:
   {{- with $v.image.pullSecrets }}

@@ -37,15 +37,20 @@ fn releases_are_installed_upgraded_and_removed() {
     helm.run(&["rollback", "demo", "1", "--namespace", "made"]);
     assert_eq!((kubectl.run(&replicas).as_str(), content()), ("2", first.clone()));
 
-    // Who takes the serving certificate away gets another by the same authority.
-    kubectl.run(&["delete", "secret/demo-keelson-serving", "--namespace=made"]);
-    helm.run(&[&["upgrade", "demo", &chart][..], &place].concat());
+    // Who takes the serving certificate away, or wants it for more names, gets another by the same authority.
     let names =
         |text: &str| text.lines().map(|l| l.split_once(' ').expect("two").0.to_owned()).collect::<Vec<_>>();
-    let renewed = content();
-    assert_eq!(names(&renewed), names(&first));
-    let differ: Vec<_> = renewed.lines().zip(first.lines()).filter(|(a, b)| a != b).map(|(a, _)| a).collect();
-    assert!(matches!(differ[..], [one] if one.starts_with("demo-keelson-serving ")), "{differ:?}");
+    let mut before = first.clone();
+    kubectl.run(&["delete", "secret/demo-keelson-serving", "--namespace=made"]);
+    for more in [&[][..], &["--set", "network.hosts={api.example}"]] {
+        helm.run(&[&["upgrade", "demo", &chart][..], &place, more].concat());
+        let renewed = content();
+        assert_eq!(names(&renewed), names(&first));
+        let pairs = renewed.lines().zip(before.lines());
+        let differ: Vec<_> = pairs.filter(|(now, then)| now != then).map(|(now, _)| now).collect();
+        assert!(matches!(differ[..], [one] if one.starts_with("demo-keelson-serving ")), "{differ:?}");
+        before = renewed;
+    }
 
     // What others were signed with outlives the release, and is its own again when it comes back.
     helm.run(&["uninstall", "demo", "--namespace", "made"]);
