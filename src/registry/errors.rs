@@ -40,6 +40,17 @@ impl About<'_> {
                 tracing::warn!(%detail, verb = self.verb, resource = self.plural, "storage is unavailable");
                 self.try_again()
             }
+            Error::Unanswered(detail) => {
+                tracing::warn!(%detail, verb = self.verb, resource = self.plural, "storage did not answer");
+                let (verb, what) = (self.verb, qualified(self.group, self.plural));
+                let text = format!(
+                    "storage did not answer the {verb} operation against {what}, which may have been carried out, or \
+                     may be yet"
+                );
+                // As kube-apiserver does, without a code or a header upon which clients try again by themselves: whoever
+                // asked has to look first.
+                Status::opaque(text)
+            }
             Error::Corrupt(detail) => {
                 tracing::error!(%detail, verb = self.verb, resource = self.plural, "storage is corrupt");
                 Status::internal("storage is corrupt")

@@ -31,9 +31,13 @@ pub enum Error {
     /// The value is larger than the store takes.
     #[error("etcdserver: request is too large")]
     TooLarge,
-    /// The store can't be reached, or did not answer in time. A write may have happened.
+    /// The store can't be reached, or did not answer a read in time. A write was not done.
     #[error("storage is unavailable: {0}")]
     Unavailable(String),
+    /// A write was sent, and its answer did not come. It may have happened, and it may still happen: whoever tries
+    /// again may find that it was done, or that it is done once more after what came later.
+    #[error("storage did not answer a write: {0}")]
+    Unanswered(String),
     /// The store is full or its disk is; nothing was written.
     #[error("storage is out of space: {0}")]
     NoSpace(String),

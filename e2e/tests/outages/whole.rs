@@ -60,6 +60,13 @@ fn check(fault: Fault) {
         reaches("the first event", RECOVERED, || seen.lock().0.iter().any(|name| name == "before")).await;
         proxies[0].set(fault);
 
+        if fault == Fault::Hang {
+            // It is on its way: nobody can say what becomes of it, so clients must not send it again by themselves.
+            let written = create(&client, "unanswered").await;
+            assert!(written.code == 500 && written.took < NOTICED, "{written:?}");
+            assert!(written.text.contains("storage did not answer the create operation"), "{written:?}");
+            assert!(!written.text.contains("retryAfterSeconds"), "{written:?}");
+        }
         until(&client, "/readyz", 500, NOTICED).await;
         let ready = get(&client, "/readyz").await.text;
         for line in ["[-]etcd failed: reason withheld\n", "[-]etcd-readiness failed: reason withheld\n"] {

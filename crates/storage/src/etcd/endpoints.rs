@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use crate::Error;
-use crate::etcd::failure::{describe, is_transient, is_unsent, map};
+use crate::etcd::failure::{describe, is_transient, is_unsent, map, may_have_happened};
 use crate::etcd::options::{ConnectError, Options};
 use crate::etcd::tls::{self, Tls};
 use crate::etcd::version::Version;
@@ -253,12 +253,21 @@ impl Endpoints {
         F: Future<Output = Result<T, Failure>>,
     {
         let limit = self.options.request_timeout;
+        // What nobody answers may have been done, unless it changes nothing.
+        let silent = |text: String| match repeat {
+            Repeat::Always => Error::Unavailable(text),
+            Repeat::IfNotSent => Error::Unanswered(text),
+        };
+        let under_way = AtomicBool::new(false);
         let attempts = async {
             let mut pause = BACKOFF;
             let mut round = 0;
             loop {
                 let endpoint = self.next().await?;
-                let (failed, again) = match self.attempt(endpoint, &send).await {
+                under_way.store(true, Ordering::Relaxed);
+                let attempted = self.attempt(endpoint, &send).await;
+                under_way.store(false, Ordering::Relaxed);
+                let (failed, again) = match attempted {
                     Ok(answer) => return Ok(answer),
                     Err(Attempt::Failed(failure)) => {
                         let again = match repeat {
@@ -268,11 +277,12 @@ impl Endpoints {
                         if is_transient(&failure) {
                             self.went_down(endpoint, describe(&failure));
                         }
-                        (map(&failure), again)
+                        let lost = may_have_happened(&failure);
+                        (if lost { silent(describe(&failure)) } else { map(&failure) }, again)
                     }
                     Err(Attempt::GivenUp) => {
                         let text = format!("etcd at {} does not answer", endpoint.url);
-                        (Error::Unavailable(text), repeat == Repeat::Always)
+                        (silent(text), repeat == Repeat::Always)
                     }
                 };
                 round += 1;
@@ -291,7 +301,9 @@ impl Endpoints {
         match tokio::time::timeout(limit, attempts).await {
             Ok(outcome) => outcome,
             Err(_) => {
-                Err(Error::Unavailable(format!("etcd did not answer within {} seconds", limit.as_secs())))
+                let text = format!("etcd did not answer within {} seconds", limit.as_secs());
+                let sent = under_way.load(Ordering::Relaxed);
+                Err(if sent { silent(text) } else { Error::Unavailable(text) })
             }
         }
     }

@@ -75,7 +75,50 @@ pub(super) fn is_unsent(failure: &Failure) -> bool {
     false
 }
 
+/// Whether a request that was sent may have been carried out all the same, or may still be. etcd's refusals say that
+/// it was not; where the connection broke, or etcd could not tell in time, nobody knows.
+pub(super) fn may_have_happened(failure: &Failure) -> bool {
+    /// gRPC's codes for what says nothing: cancelled, unknown, deadline exceeded, internal.
+    const SILENT: [i32; 4] = [1, 2, 4, 13];
+    if is_unsent(failure) {
+        return false;
+    }
+    match failure {
+        // A member without a leader refuses before it looks at a request.
+        Failure::GRpcStatus(status) if status.message() == "etcdserver: no leader" => false,
+        Failure::GRpcStatus(status) if SILENT.contains(&(status.code() as i32)) => true,
+        other => is_transient(other),
+    }
+}
+
 /// Whether a put failed because its lease had ended.
 pub(super) fn is_lost_lease(reason: &str) -> bool {
     reason.contains("etcdserver: requested lease not found")
+}
+
+#[cfg(test)]
+mod tests {
+    use etcd_client::Error as Failure;
+    use tonic::{Code, Status};
+
+    use super::*;
+
+    #[test]
+    fn what_may_have_happened_is_told_from_what_was_refused() {
+        for (code, message, expected) in [
+            (Code::Unavailable, "etcdserver: request timed out", true),
+            (Code::Unavailable, "etcdserver: leader changed", true),
+            (Code::Unavailable, "etcdserver: server stopped", true),
+            (Code::Unavailable, "etcdserver: no leader", false),
+            (Code::Unknown, "raft proposal dropped", true),
+            (Code::DeadlineExceeded, "context deadline exceeded", true),
+            (Code::NotFound, "etcdserver: requested lease not found", false),
+            (Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded", false),
+            (Code::ResourceExhausted, "etcdserver: too many requests", false),
+            (Code::PermissionDenied, "etcdserver: permission denied", false),
+        ] {
+            let failure = Failure::GRpcStatus(Status::new(code, message));
+            assert_eq!(may_have_happened(&failure), expected, "{message}");
+        }
+    }
 }
