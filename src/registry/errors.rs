@@ -40,7 +40,7 @@ impl About<'_> {
                 tracing::warn!(%detail, verb = self.verb, resource = self.plural, "storage is unavailable");
                 self.try_again()
             }
-            Error::Unanswered(detail) => {
+            Error::Uncertain(detail) => {
                 tracing::warn!(%detail, verb = self.verb, resource = self.plural, "storage did not answer");
                 let (verb, what) = (self.verb, qualified(self.group, self.plural));
                 let text = format!(

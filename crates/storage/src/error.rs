@@ -37,7 +37,7 @@ pub enum Error {
     /// A write was sent, and its answer did not come. It may have happened, and it may still happen: whoever tries
     /// again may find that it was done, or that it is done once more after what came later.
     #[error("storage did not answer a write: {0}")]
-    Unanswered(String),
+    Uncertain(String),
     /// The store is full or its disk is; nothing was written.
     #[error("storage is out of space: {0}")]
     NoSpace(String),

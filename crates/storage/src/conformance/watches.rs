@@ -124,7 +124,7 @@ async fn write_through(case: &Case<'_>, expected: u64) -> u64 {
             match case.store.update(&case.key("a"), expected, super::bytes("v"), None).await {
                 Ok(revision) => return revision,
                 Err(Error::Conflict { current: Some(current) }) => return current.revision,
-                Err(Error::Unavailable(_) | Error::Unanswered(_)) => tokio::task::yield_now().await,
+                Err(Error::Unavailable(_) | Error::Uncertain(_)) => tokio::task::yield_now().await,
                 Err(failure) => panic!("{failure:?}"),
             }
         }

@@ -501,7 +501,7 @@ impl Committer {
         let unknown = self.shared.engine.read().is_none();
         let settle = |(write, verdict): (&Write, Result<u64, Error>)| match verdict {
             Ok(revision) if revision <= snapshot.revision => Ok(revision),
-            Ok(_) if unknown => Err(Error::Unanswered(cause.reason.clone())),
+            Ok(_) if unknown => Err(Error::Uncertain(cause.reason.clone())),
             _ => {
                 write.operation.check(&snapshot, &write.key)?;
                 Err(cause.error())

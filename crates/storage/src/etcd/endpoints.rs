@@ -256,7 +256,7 @@ impl Endpoints {
         // What nobody answers may have been done, unless it changes nothing.
         let silent = |text: String| match repeat {
             Repeat::Always => Error::Unavailable(text),
-            Repeat::IfNotSent => Error::Unanswered(text),
+            Repeat::IfNotSent => Error::Uncertain(text),
         };
         let under_way = AtomicBool::new(false);
         let attempts = async {
@@ -277,8 +277,11 @@ impl Endpoints {
                         if is_transient(&failure) {
                             self.went_down(endpoint, describe(&failure));
                         }
-                        let lost = may_have_happened(&failure);
-                        (if lost { silent(describe(&failure)) } else { map(&failure) }, again)
+                        let failed = match map(&failure) {
+                            Error::Unavailable(text) if may_have_happened(&failure) => silent(text),
+                            refused => refused,
+                        };
+                        (failed, again)
                     }
                     Err(Attempt::GivenUp) => {
                         let text = format!("etcd at {} does not answer", endpoint.url);
